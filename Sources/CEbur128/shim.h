@@ -1,0 +1,3 @@
+// libebur128 for Swift.
+#pragma once
+#include <ebur128.h>

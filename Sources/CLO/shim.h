@@ -1,0 +1,3 @@
+// liblo for Swift: the headers.
+#pragma once
+#include <lo/lo.h>

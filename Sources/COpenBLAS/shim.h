@@ -1,0 +1,3 @@
+// OpenBLAS for Swift: CBLAS and the thread-count control.
+#pragma once
+#include <cblas.h>

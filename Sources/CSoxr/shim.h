@@ -1,0 +1,3 @@
+// libsoxr for Swift.
+#pragma once
+#include <soxr.h>

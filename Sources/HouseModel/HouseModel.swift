@@ -1,0 +1,11 @@
+// Where the models that ship with the program lie.
+
+public import Foundation
+
+/// The shipped models, phrases and catalogue.
+public enum HouseModel {
+  /// The folder of shipped resources, beside the executable or in the source tree.
+  public static var resources: URL {
+    Bundle.module.resourceURL!.appendingPathComponent("Resources")
+  }
+}
