@@ -53,6 +53,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary("sentencepiece")]),
     .target(name: "CKernels", cSettings: [.unsafeFlags(["-O3"])]),
 
+    .target(name: "Reporting", swiftSettings: strict),
     .target(
       name: "Kernels",
       dependencies: [
@@ -62,16 +63,18 @@ let package = Package(
     .target(
       name: "Models",
       dependencies: [
-        "Kernels", "CSentencePiece", .product(name: "RealModule", package: "swift-numerics"),
+        "Kernels", "Reporting", "CSentencePiece",
+        .product(name: "RealModule", package: "swift-numerics"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
       swiftSettings: numeric),
     .target(
-      name: "Audio", dependencies: ["CSndFile", "CSoxr", "CEbur128"], swiftSettings: numeric),
+      name: "Audio", dependencies: ["Reporting", "CSndFile", "CSoxr", "CEbur128"],
+      swiftSettings: numeric),
     .target(
       name: "Engine",
       dependencies: [
-        "Models", "Kernels", "Audio", "CJACK", "CLO", "CArchive",
+        "Models", "Kernels", "Audio", "Reporting", "CJACK", "CLO", "CArchive",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
@@ -79,7 +82,7 @@ let package = Package(
     .target(
       name: "Attribution",
       dependencies: [
-        "Models", "Kernels", "Audio", .product(name: "GRDB", package: "GRDB.swift"),
+        "Models", "Kernels", "Audio", "Reporting", .product(name: "GRDB", package: "GRDB.swift"),
       ],
       swiftSettings: numeric),
     .target(
@@ -88,14 +91,14 @@ let package = Package(
     .executableTarget(
       name: "continuo",
       dependencies: [
-        "Models", "Kernels", "Audio", "Engine", "Attribution", "HouseModel",
+        "Models", "Kernels", "Audio", "Engine", "Attribution", "HouseModel", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
     .executableTarget(
       name: "continuod",
       dependencies: [
-        "Engine", "Models", "HouseModel",
+        "Engine", "Models", "HouseModel", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -103,12 +106,13 @@ let package = Package(
     .executableTarget(
       name: "continuo-worker",
       dependencies: [
-        "Attribution", "Models", "HouseModel",
+        "Attribution", "Models", "HouseModel", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),
 
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
     .testTarget(
       name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: numeric),
     .testTarget(

@@ -1,0 +1,95 @@
+// Files that appear whole or not at all: written beside, synced, renamed.
+
+package import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// What can go wrong while an output file is written.
+package enum OutputError: Explained {
+  case cannotCreate(path: String, reason: String)
+  case writing(path: String, reason: String)
+
+  package var kind: FailureKind {
+    switch self {
+    case .cannotCreate: .cannotCreate
+    case .writing: .inputOutput
+    }
+  }
+  package var problem: String {
+    switch self {
+    case .cannotCreate(let path, let reason): "cannot create \(path): \(reason)"
+    case .writing(let path, let reason):
+      "writing \(path) failed: \(reason); nothing was left behind"
+    }
+  }
+  package var remedy: String {
+    switch self {
+    case .cannotCreate: "check that the folder exists and may be written to"
+    case .writing: "free some space or choose another place"
+    }
+  }
+}
+
+/// Writes a file beside its final place and moves it there only when all of it is on disk.
+package enum AtomicFile {
+  /// Calls `body` with the path of a temporary file in the same folder; when it returns, syncs that
+  /// file, gives it its final name and syncs the folder. When it throws, removes it.
+  ///
+  /// The temporary name keeps the extension, since libraries choose formats by it.
+  /// - Throws: `OutputError`, or what `body` throws.
+  package static func write<Result>(
+    to destination: URL, _ body: (URL) throws -> Result
+  ) throws -> Result {
+    let folder = destination.deletingLastPathComponent()
+    let name = destination.lastPathComponent
+    let temporary = folder.appendingPathComponent(
+      ".\(UInt64.random(in: 0...UInt64.max))-\(getpid()).partial-\(name)")
+    do {
+      guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else {
+        throw OutputError.cannotCreate(path: destination.path, reason: lastError())
+      }
+      let result = try body(temporary)
+      try sync(temporary, for: destination)
+      guard unsafe rename(temporary.path, destination.path) == 0 else {
+        throw OutputError.cannotCreate(path: destination.path, reason: lastError())
+      }
+      syncFolder(folder)
+      return result
+    } catch {
+      _ = unsafe unlink(temporary.path)
+      throw error
+    }
+  }
+
+  /// Writes `data` to `destination`, whole or not at all.
+  package static func write(_ data: Data, to destination: URL) throws {
+    try write(to: destination) { temporary in
+      let handle = try FileHandle(forWritingTo: temporary)
+      defer { try? handle.close() }
+      do { try handle.write(contentsOf: data) } catch {
+        throw OutputError.writing(path: destination.path, reason: lastError())
+      }
+    }
+  }
+
+  private static func sync(_ file: URL, for destination: URL) throws {
+    let descriptor = unsafe open(file.path, O_RDONLY)
+    defer { if descriptor >= 0 { close(descriptor) } }
+    guard descriptor >= 0, fsync(descriptor) == 0 else {
+      throw OutputError.writing(path: destination.path, reason: lastError())
+    }
+  }
+
+  private static func syncFolder(_ folder: URL) {
+    let descriptor = unsafe open(folder.path.isEmpty ? "." : folder.path, O_RDONLY | O_DIRECTORY)
+    guard descriptor >= 0 else { return }
+    fsync(descriptor)
+    close(descriptor)
+  }
+
+  private static func lastError() -> String {
+    unsafe String(cString: strerror(errno))
+  }
+}
