@@ -1,0 +1,88 @@
+"""The training rule of the residual quantiser, which the reference class lacks: k-means start, moving averages, re-seeding.
+
+Works on the buffers of EncodecModel.quantizer, so that the exported model is the reference class and nothing else. A small
+head per book reads presence of the groups from each book's own vectors, averaged over time: whatever it learns to read is
+linear in counts of codes. It is thrown away after training; its gradient keeps "drums play now" in the codes.
+"""
+import torch
+
+DECAY = 0.99
+
+
+class QuantiserTrainer:
+    """Holds the moving averages. `books`: list of EncodecEuclideanCodebook."""
+
+    def __init__(self, model):
+        self.books = [layer.codebook for layer in model.quantizer.layers]
+        self.counts = [torch.ones(b.embed.shape[0]) for b in self.books]
+        self.sums = [b.embed.clone() for b in self.books]
+
+    @torch.no_grad()
+    def start(self, latents, rounds=12):
+        """k-means book by book on what the books before leave over. latents: [n, latent]."""
+        rest = latents.clone()
+        for i, book in enumerate(self.books):
+            size = book.embed.shape[0]
+            centres = rest[torch.randperm(len(rest))[:size]].clone()
+            for _ in range(rounds):
+                nearest = torch.cdist(rest, centres).argmin(1)
+                counts = torch.bincount(nearest, minlength=size).float()
+                sums = torch.zeros_like(centres).index_add_(0, nearest, rest)
+                empty = counts == 0
+                centres = torch.where(empty[:, None], rest[torch.randint(len(rest), (size,))], sums / counts.clamp(min=1)[:, None])
+            book.embed.copy_(centres)
+            self.counts[i] = counts.clamp(min=0.5) * 0 + 1.0
+            self.sums[i] = centres.clone()
+            rest = rest - centres[torch.cdist(rest, centres).argmin(1)]
+
+    def quantise(self, z, learn):
+        """z: [batch, latent, time]. Returns the quantised latent (straight through), each book's vectors with the gradient
+        passed on, the commitment loss relative to the latent's variance, and the codes [books, batch, time]."""
+        flat = z.transpose(1, 2)
+        rest, total, loss, vectors, codes = flat, torch.zeros_like(flat), 0.0, [], []
+        spread = flat.detach().var() + 1e-6
+        for i, book in enumerate(self.books):
+            with torch.no_grad():
+                points = rest.detach().reshape(-1, rest.shape[-1])
+                ids = (book.embed.square().sum(1)[None] - 2 * points @ book.embed.t()).argmin(1)
+                if learn:
+                    self.learn(i, points, ids)
+                q = book.embed[ids].view_as(rest)
+            loss = loss + (rest - q).square().mean() / spread
+            vectors.append(rest + (q - rest).detach())
+            total = total + q
+            rest = rest - q
+            codes.append(ids.view(flat.shape[:2]))
+        return (flat + (total - flat).detach()).transpose(1, 2), vectors, loss, torch.stack(codes)
+
+    def learn(self, i, points, ids):
+        """One step of the moving averages of book i, then re-seeding of codes that fell out of use."""
+        book, size = self.books[i], self.books[i].embed.shape[0]
+        usual = len(points) / size
+        self.counts[i].mul_(DECAY).add_(torch.bincount(ids, minlength=size).float() / usual, alpha=1 - DECAY)
+        self.sums[i].mul_(DECAY).index_add_(0, ids, points / usual, alpha=1 - DECAY)
+        book.embed.copy_(self.sums[i] / self.counts[i].clamp(min=1e-4)[:, None])
+        dead = torch.nonzero(self.counts[i] < 0.06)[:, 0]
+        if len(dead):
+            new = points[torch.randint(len(points), (len(dead),))]
+            book.embed[dead] = new
+            self.counts[i][dead] = 0.5
+            self.sums[i][dead] = 0.5 * new
+
+    def state(self):
+        return dict(counts=self.counts, sums=self.sums)
+
+    def load(self, state):
+        self.counts, self.sums = state["counts"], state["sums"]
+
+
+class PresenceHead(torch.nn.Module):
+    """Reads the groups' presence from the books' vectors, a sum over books and a mean over time of what each vector says."""
+
+    def __init__(self, books, latent, groups=5):
+        super().__init__()
+        self.read = torch.nn.ModuleList(torch.nn.Sequential(torch.nn.Linear(latent, 64), torch.nn.GELU(), torch.nn.Linear(64, groups)) for _ in range(books))
+
+    def forward(self, vectors):
+        """vectors: per book [batch, time, latent] -> logits [batch, groups]."""
+        return sum(read(v) for read, v in zip(self.read, vectors)).mean(1) * 2.0

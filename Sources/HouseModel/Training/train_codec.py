@@ -1,0 +1,138 @@
+"""Trains the codec: `python -m Training.train_codec --work DIR --minutes 40 [--resume] [--from CHECKPOINT_DIR]`.
+
+Three stages, by share of the time: the energy-normalised waveform error alone (2 %), log-mel distances with it (to 14 %),
+then the quantiser, started by k-means on real latents, and the presence head. The learning rate falls to a twentieth along a
+cosine. Writes codec.pt (weights, averages, optimiser, clock) every two minutes and a line per 100 steps into codec.csv.
+"""
+import argparse
+import csv
+import math
+import os
+import time
+
+import torch
+from transformers import EncodecModel
+
+from . import shapes, workspace
+from .codec_losses import MelDistance, si_sdr, waveform_error
+from .data import Windows
+from .quantiser import PresenceHead, QuantiserTrainer
+
+RATE_HIGH, RATE_LOW = 2e-3, 1e-4
+FIELDS = ("step", "seconds", "wave", "mel", "commit", "presence", "si_sdr", "si_sdr_unquantised", "mel_validation", "presence_validation", "perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")
+
+
+def validate(model, quantiser, head, windows, mel, quantised):
+    """SI-SDR through the quantiser and without, mel distance, presence accuracy, perplexity of each book."""
+    model.eval()
+    audio, activity = windows
+    with torch.no_grad():
+        z = torch.cat([model.encoder(a) for a in audio.split(16)])
+        plain = torch.cat([model.decoder(p) for p in z.split(16)])
+        out = dict(si_sdr_unquantised=si_sdr(audio[:, 0], plain[:, 0]).mean().item())
+        if quantised:
+            q, vectors, _, codes = quantiser.quantise(z, learn=False)
+            y = torch.cat([model.decoder(p) for p in q.split(16)])
+            out["si_sdr"] = si_sdr(audio[:, 0], y[:, 0]).mean().item()
+            out["mel_validation"] = mel(audio[:, 0], y[:, 0]).item()
+            out["presence_validation"] = ((head(vectors) > 0) == (activity.mean(1) > 0.3)).float().mean().item()
+            for i, c in enumerate(codes):
+                p = torch.bincount(c.flatten(), minlength=shapes.CARDINALITY).float()
+                p = p / p.sum()
+                out[f"perplexity_{i + 1}"] = math.exp(-(p[p > 0] * p[p > 0].log()).sum().item())
+    model.train()
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    workspace.add_option(parser)
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=25, help="window length in codec steps of 20 ms")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--resume", action="store_true", help="go on from codec.pt in the work folder")
+    parser.add_argument("--from", dest="source", help="start from exported weights (a house model directory), quantiser on at once")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(1)
+    model = EncodecModel(shapes.codec())
+    head = PresenceHead(shapes.BOOKS, shapes.LATENT)
+    mel = MelDistance()
+    parameters = list(model.encoder.parameters()) + list(model.decoder.parameters()) + list(head.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=RATE_HIGH, betas=(0.8, 0.95))
+    step, spent, quantised = 0, 0.0, False
+    path = os.path.join(options.work, "codec.pt")
+    if options.source:
+        from transformers import MusicgenForConditionalGeneration
+        model.load_state_dict(MusicgenForConditionalGeneration.from_pretrained(options.source).audio_encoder.float().state_dict())
+        quantised = True
+    quantiser = QuantiserTrainer(model)
+    if options.resume and os.path.exists(path):
+        kept = torch.load(path, weights_only=True)
+        model.load_state_dict(kept["model"])
+        head.load_state_dict(kept["head"])
+        optimiser.load_state_dict(kept["optimiser"])
+        quantiser.load(kept["quantiser"])
+        step, spent, quantised = kept["step"], kept["spent"], kept["quantised"]
+    data = Windows(options.work, "train", options.steps, seed=step)
+    held = Windows(options.work, "validation", 150, seed=5).draw(48)
+    budget, begin, saved = options.minutes * 60, time.time() - spent, time.time()
+    log_path = os.path.join(options.work, "codec.csv")
+    new = not os.path.exists(log_path) or not options.resume
+    log = csv.DictWriter(open(log_path, "w" if new else "a", buffering=1), FIELDS)
+    if new:
+        log.writeheader()
+    sums = {}
+
+    def save():
+        torch.save(dict(model=model.state_dict(), head=head.state_dict(), optimiser=optimiser.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
+        os.replace(path + ".part", path)
+
+    while (now := time.time() - begin) < budget:
+        share = now / budget
+        rate = RATE_LOW + (RATE_HIGH - RATE_LOW) * 0.5 * (1 + math.cos(math.pi * share))
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1, (step + 1) / 50)
+        if not quantised and share > 0.14:
+            model.eval()
+            with torch.no_grad():
+                latents = [model.encoder(data.draw(32)[0]).transpose(1, 2).reshape(-1, shapes.LATENT) for _ in range(40)]
+            model.train()
+            quantiser.start(torch.cat(latents))
+            quantised = True
+            print(f"step {step}: quantiser on", flush=True)
+        audio, activity = data.draw(options.batch)
+        z = model.encoder(audio)
+        commit = presence = torch.zeros(())
+        if quantised:
+            z, vectors, commit, _ = quantiser.quantise(z, learn=True)
+            presence = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors), activity.mean(1))
+        y = model.decoder(z)
+        wave = waveform_error(audio, y)
+        distance = mel(audio[:, 0], y[:, 0]) if share > 0.02 else torch.zeros(())
+        loss = wave + 0.6 * distance + 0.1 * commit + 0.25 * presence
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 3.0)
+        optimiser.step()
+        step += 1
+        for name, value in (("wave", wave), ("mel", distance), ("commit", commit), ("presence", presence)):
+            sums[name] = sums.get(name, 0.0) + value.item()
+        if step % 100 == 0:
+            row = {k: round(v / 100, 4) for k, v in sums.items()}
+            sums = {}
+            if step % 500 == 0:
+                row |= {k: round(v, 4) for k, v in validate(model, quantiser, head, held, mel, quantised).items()}
+                data.refresh()
+            log.writerow(row | dict(step=step, seconds=round(time.time() - begin)))
+            print(step, f"{time.time() - begin:.0f} s", row, flush=True)
+        if time.time() - saved > 120:
+            save()
+            saved = time.time()
+    save()
+    print(f"{step} steps in {time.time() - begin:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
