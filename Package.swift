@@ -114,7 +114,7 @@ let package = Package(
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Kernels", "TestSupport"], swiftSettings: numeric),
+      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TestSupport"], swiftSettings: numeric),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Kernels", "HouseModel", "TestSupport"],
       resources: [], swiftSettings: numeric),
