@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -13,18 +14,30 @@ struct continuo_sentencepiece {
   sentencepiece::SentencePieceProcessor processor;
 };
 
-extern "C" continuo_sentencepiece *continuo_sentencepiece_load(
-    const char *path, char *message, size_t message_size) {
+template <typename Load>
+static continuo_sentencepiece *loaded(char *message, size_t message_size, Load load) {
   try {
-    auto *made = new continuo_sentencepiece;
-    const auto status = made->processor.Load(path);
-    if (status.ok()) return made;
+    auto made = std::make_unique<continuo_sentencepiece>();
+    const auto status = load(made->processor);
+    if (status.ok()) return made.release();
     std::snprintf(message, message_size, "%s", status.ToString().c_str());
-    delete made;
   } catch (const std::exception &error) {
     std::snprintf(message, message_size, "%s", error.what());
   }
   return nullptr;
+}
+
+extern "C" continuo_sentencepiece *continuo_sentencepiece_load(
+    const char *path, char *message, size_t message_size) {
+  return loaded(message, message_size, [=](auto &processor) { return processor.Load(path); });
+}
+
+extern "C" continuo_sentencepiece *continuo_sentencepiece_load_bytes(
+    const void *bytes, size_t length, char *message, size_t message_size) {
+  return loaded(message, message_size, [=](auto &processor) {
+    return processor.LoadFromSerializedProto(
+        std::string_view(static_cast<const char *>(bytes), length));
+  });
 }
 
 extern "C" void continuo_sentencepiece_free(continuo_sentencepiece *processor) { delete processor; }

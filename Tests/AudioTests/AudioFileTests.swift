@@ -161,7 +161,7 @@ struct AudioFileTests {
 
   @Test("files cut short or with flipped bits never crash the reader")
   func mutations() throws {
-    var random = SplitMix(seed: 3)
+    var random = TestRandom(seed: 3)
     for name in ["a.wav", "a.flac", "a.ogg", "a.aiff"] {
       let clip = AudioClip(rate: 8_000, channels: [tone(4_000, rate: 8_000)])
       try AudioFile.write(clip, to: folder.file(name))

@@ -16,7 +16,7 @@ struct AudioFileWriterTests {
   @Test("blocks of any size join without a seam")
   func stream() throws {
     let whole = tone(30_000, rate: 32_000)
-    var random = SplitMix(seed: 1)
+    var random = TestRandom(seed: 1)
     try AudioFile.write(to: folder.file("a.wav"), rate: 32_000, channels: 1) { writer in
       var start = 0
       while start < whole.count {
@@ -78,7 +78,7 @@ struct AudioFileWriterTests {
       return
     }
     defer { unsafe _ = umount2(folder.url.path, Int32(MNT_DETACH)) }
-    var random = SplitMix(seed: 9)
+    var random = TestRandom(seed: 9)
     let noise = (0..<200_000).map { _ in Float.random(in: -1...1, using: &random) }
     #expect {
       try AudioFile.write(AudioClip(rate: 32_000, channels: [noise]), to: folder.file(name))

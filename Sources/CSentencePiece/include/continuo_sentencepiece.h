@@ -13,6 +13,10 @@ typedef struct continuo_sentencepiece continuo_sentencepiece;
 continuo_sentencepiece *_Nullable continuo_sentencepiece_load(
     const char *_Nonnull path, char *_Nonnull message, size_t message_size);
 
+/// Loads the bytes of such a file from memory. Returns NULL on failure and writes a reason into `message`.
+continuo_sentencepiece *_Nullable continuo_sentencepiece_load_bytes(
+    const void *_Nonnull bytes, size_t length, char *_Nonnull message, size_t message_size);
+
 void continuo_sentencepiece_free(continuo_sentencepiece *_Nonnull processor);
 
 /// Number of pieces in the vocabulary.
