@@ -15,8 +15,10 @@
 
 #define CONTINUO_REALTIME __attribute__((swift_attr("@_noLocks")))
 
+// Opens a client of the server named `server`, or of the default one when that is null.
 static inline jack_client_t *continuo_jack_client_open(
-    const char *name, jack_options_t options, jack_status_t *status) {
+    const char *name, jack_options_t options, jack_status_t *status, const char *server) {
+  if (server) return jack_client_open(name, (jack_options_t)(options | JackServerName), status, server);
   return jack_client_open(name, options, status);
 }
 

@@ -50,6 +50,7 @@ package enum AudioPortState: Int, Sendable {
   package let exchange: AudioExchange
   private let name: String
   private let connect: String
+  private let server: String?
   private let stateValue = Atomic<Int>(0)
   private let stopping = Atomic<Int>(0)
   private let openings = Atomic<Int>(0)
@@ -65,7 +66,9 @@ package enum AudioPortState: Int, Sendable {
   ///   - name: the client name; the server may add a number to it.
   ///   - connect: `system` connects to physical ports at the first opening, anything else connects
   ///     nothing by itself.
-  package init(name: String, connect: String, exchange: AudioExchange) {
+  ///   - server: name of the JACK server; nil for the default one (`$JACK_DEFAULT_SERVER`).
+  package init(name: String, connect: String, exchange: AudioExchange, server: String? = nil) {
+    self.server = server
     self.name = name
     self.connect = connect
     self.exchange = exchange
@@ -144,7 +147,7 @@ package enum AudioPortState: Int, Sendable {
   private func open() throws {
     var status = jack_status_t(rawValue: 0)
     exchange.gone.store(0, ordering: .releasing)
-    let opened = unsafe continuo_jack_client_open(name, JackNoStartServer, &status)
+    let opened = unsafe continuo_jack_client_open(name, JackNoStartServer, &status, server)
     guard let opened = unsafe opened else {
       throw AudioPortError.noServer(name: name, status: status.rawValue)
     }
@@ -235,7 +238,7 @@ package enum AudioPortState: Int, Sendable {
       exchange.playbackLatency.store(Int(range.max), ordering: .relaxed)
     }
     var actual: Set<Connection> = []
-    for unsafe (name, port) in unsafe ports {
+    for unsafe(name, port) in unsafe ports {
       guard let list = unsafe jack_port_get_all_connections(client, port) else { continue }
       var index = 0
       while let other = unsafe list[index] {

@@ -1,0 +1,121 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import Engine
+
+/// Waits until `condition` holds, at most `seconds`.
+private func wait(_ seconds: Double = 5, until condition: () -> Bool) -> Bool {
+  let end = Date().addingTimeInterval(seconds)
+  while Date() < end {
+    if condition() { return true }
+    usleep(20_000)
+  }
+  return condition()
+}
+
+@Suite(.serialized, .enabled(if: JackServer.isInstalled)) struct AudioPortTests {
+  @Test func soundGoesInAndComesOutAtTheFramesItWasPutAt() throws {
+    let server = JackServer(period: 128)
+    defer { server.stop() }
+    let exchange = AudioExchange()
+    let port = AudioPort(name: "port", connect: "none", exchange: exchange, server: server.name)
+    port.start()
+    defer { port.stop() }
+    #expect(wait { port.state == .running })
+    let ramp = (0..<96000).map { Float($0 % 1000) / 1000 }
+    let probe = try #require(JackProbe(server: server.name, signal: ramp))
+    defer { probe.close() }
+    exchange.dry = 0
+    probe.connect(to: "port")
+    #expect(wait { exchange.input.filled > 4800 })
+    let join = exchange.head.load(ordering: .acquiring) + 24000
+    exchange.fadeFrames.store(1, ordering: .relaxed)
+    exchange.joinFrame.store(join, ordering: .releasing)
+    let pulse = (0..<4800).map { Float($0 % 480 == 0 ? 0.5 : 0) }
+    #expect(exchange.output.publish(pulse.span, pulse.span, at: join).late == 0)
+    #expect(wait { exchange.output.claimed > join + 6000 })
+    let heard = probe.recorded(channel: 0)
+    let pulses = heard.indices.filter { heard[$0] > 0.4 }
+    #expect(pulses.count == 10 || exchange.xruns.load(ordering: .relaxed) > 0)
+    if exchange.xruns.load(ordering: .relaxed) == 0 {
+      for (a, b) in zip(pulses, pulses.dropFirst()) { #expect(b - a == 480) }
+    }
+    #expect(exchange.underruns.load(ordering: .relaxed) > 0, "sound was due after the pulses")
+    #expect(exchange.periods.load(ordering: .relaxed) > 0)
+  }
+
+  @Test func aServerKilledWithoutAGoodbyeIsFoundAgainAndConnectionsReturn() throws {
+    let server = JackServer()
+    defer { server.stop() }
+    let exchange = AudioExchange()
+    let port = AudioPort(name: "port", connect: "system", exchange: exchange, server: server.name)
+    port.start()
+    defer { port.stop() }
+    #expect(wait { port.state == .running })
+    for round in 1...2 {
+      server.kill()
+      #expect(wait(8) { port.state == .closed }, "round \(round): the server has gone")
+      let before = exchange.head.load(ordering: .acquiring)
+      server.start()
+      #expect(wait(3) { port.state == .running }, "round \(round): the server is back")
+      #expect(wait(3) { exchange.head.load(ordering: .acquiring) > before + 4800 })
+      let probe = try #require(JackProbe(server: server.name, signal: []))
+      defer { probe.close() }
+      #expect(wait(3) { probe.peers(of: "port:out_1").contains("system:playback_1") })
+      #expect(probe.peers(of: "port:in_1").contains("system:capture_1"))
+    }
+    #expect(port.openingCount == 3)
+  }
+
+  @Test func midiGoesBothWays() throws {
+    let server = JackServer()
+    defer { server.stop() }
+    let exchange = AudioExchange()
+    let port = AudioPort(name: "port", connect: "none", exchange: exchange, server: server.name)
+    port.start()
+    defer { port.stop() }
+    #expect(wait { port.state == .running })
+    let probe = try #require(JackProbe(server: server.name, signal: []))
+    defer { probe.close() }
+    probe.connect(to: "port")
+    probe.send(midi: 0xB0_0740)
+    var message: UInt32 = 0
+    #expect(
+      wait {
+        message = exchange.midiIn.take()
+        return message != 0
+      })
+    #expect(message == 0xB0_0740)
+  }
+}
+
+@Suite struct AudioCallbackTests {
+  @Test func equalPowerSquaresAddUpToOneAndTheEndsAreExact() {
+    #expect(equalPower(0) == 0)
+    #expect(equalPower(1) == 1)
+    for step in 0...100 {
+      let share = Float(step) / 100
+      let sum =
+        equalPower(share) * equalPower(share) + equalPower(1 - share) * equalPower(1 - share)
+      #expect(abs(sum - 1) < 4e-4)
+    }
+  }
+
+  @Test func theCallbackWithoutAClientReturnsFromAForeignThread() {
+    let exchange = AudioExchange(seconds: 1)
+    let done = DispatchSemaphore(value: 0)
+    let thread = Thread {
+      _ = unsafe audioProcess(64, Unmanaged.passUnretained(exchange).toOpaque())
+      _ = unsafe audioRate(44100, Unmanaged.passUnretained(exchange).toOpaque())
+      unsafe audioGone(Unmanaged.passUnretained(exchange).toOpaque())
+      _ = audioProcess(64, nil)
+      done.signal()
+    }
+    thread.start()
+    done.wait()
+    #expect(exchange.sampleRate.load(ordering: .relaxed) == 44100)
+    #expect(exchange.gone.load(ordering: .relaxed) == 1)
+  }
+}

@@ -1,0 +1,62 @@
+// A real JACK server without hardware, under a name of its own, for one test.
+
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Runs `jackd -d dummy` until `stop`.
+package final class JackServer {
+  /// The server's name, for `JackServerName` and `JACK_DEFAULT_SERVER`.
+  package let name: String
+  private let rate: Int
+  private let period: Int
+  private var process: Process?
+
+  /// Whether jackd is installed here.
+  package static var isInstalled: Bool {
+    FileManager.default.isExecutableFile(atPath: "/usr/bin/jackd")
+  }
+
+  /// Starts a server with `period` frames at `rate` and waits until it answers.
+  package init(rate: Int = 48000, period: Int = 256) {
+    name = "continuo-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
+    self.rate = rate
+    self.period = period
+    start()
+  }
+
+  /// Starts the server again under the same name.
+  package func start() {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/jackd")
+    process.arguments = ["-n", name, "-d", "dummy", "-r", "\(rate)", "-p", "\(period)"]
+    var environment = ProcessInfo.processInfo.environment
+    environment["JACK_NO_AUDIO_RESERVATION"] = "1"
+    process.environment = environment
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try? process.run()
+    self.process = process
+    usleep(300_000)
+  }
+
+  /// Kills the server with -9, without a goodbye to its clients.
+  package func kill() {
+    guard let process else { return }
+    _ = Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    self.process = nil
+  }
+
+  /// Ends the server in order.
+  package func stop() {
+    guard let process else { return }
+    process.terminate()
+    process.waitUntilExit()
+    self.process = nil
+  }
+
+  deinit { stop() }
+}
