@@ -31,7 +31,7 @@ class QuantiserTrainer:
                 empty = counts == 0
                 centres = torch.where(empty[:, None], rest[torch.randint(len(rest), (size,))], sums / counts.clamp(min=1)[:, None])
             book.embed.copy_(centres)
-            self.counts[i] = counts.clamp(min=0.5) * 0 + 1.0
+            self.counts[i] = torch.ones(size)
             self.sums[i] = centres.clone()
             rest = rest - centres[torch.cdist(rest, centres).argmin(1)]
 

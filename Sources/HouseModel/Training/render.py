@@ -4,7 +4,6 @@ Order: 300 training songs and 60 of each other split first, so that the codec ca
 """
 import argparse
 import multiprocessing
-import os
 import time
 
 import numpy as np
@@ -23,7 +22,6 @@ def render_one(job):
     global _synth
     work, split, index = job
     if _synth is None:
-        os.nice(10)
         _synth = Synth()
     piece = song(split, index)
     audio, _, activity = mix(piece, _synth.render(piece, SECONDS))

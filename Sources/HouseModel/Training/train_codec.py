@@ -1,8 +1,7 @@
 """Trains the codec: `python -m Training.train_codec --work DIR --minutes 40 [--resume] [--from CHECKPOINT_DIR]`.
 
-Three stages, by share of the time: the energy-normalised waveform error alone (2 %), log-mel distances with it (to 14 %),
-then the quantiser, started by k-means on real latents, and the presence head. The learning rate falls to a twentieth along a
-cosine. Writes codec.pt (weights, averages, optimiser, clock) every two minutes and a line per 100 steps into codec.csv.
+Three stages: the energy-normalised waveform error alone (200 steps), log-mel distances with it (to step 1200), then the quantiser,
+started by k-means on real latents, and the presence head. The learning rate falls to a twentieth along a cosine over the time given. Writes codec.pt (weights, averages, optimiser, clock) every two minutes and a line per 100 steps into codec.csv.
 """
 import argparse
 import csv
@@ -19,6 +18,7 @@ from .data import Windows
 from .quantiser import PresenceHead, QuantiserTrainer
 
 RATE_HIGH, RATE_LOW = 2e-3, 1e-4
+SPECTRAL_FROM, QUANTISED_FROM = 200, 1200
 FIELDS = ("step", "seconds", "wave", "mel", "commit", "presence", "si_sdr", "si_sdr_unquantised", "mel_validation", "presence_validation", "perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")
 
 
@@ -94,7 +94,7 @@ def main():
         rate = RATE_LOW + (RATE_HIGH - RATE_LOW) * 0.5 * (1 + math.cos(math.pi * share))
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, (step + 1) / 50)
-        if not quantised and share > 0.14:
+        if not quantised and step >= QUANTISED_FROM:
             model.eval()
             with torch.no_grad():
                 latents = [model.encoder(data.draw(32)[0]).transpose(1, 2).reshape(-1, shapes.LATENT) for _ in range(40)]
@@ -110,7 +110,7 @@ def main():
             presence = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors), activity.mean(1))
         y = model.decoder(z)
         wave = waveform_error(audio, y)
-        distance = mel(audio[:, 0], y[:, 0]) if share > 0.02 else torch.zeros(())
+        distance = mel(audio[:, 0], y[:, 0]) if step >= SPECTRAL_FROM else torch.zeros(())
         loss = wave + 0.6 * distance + 0.1 * commit + 0.25 * presence
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -1,0 +1,95 @@
+"""The training rules keep their promises. Needs torch and transformers; skipped without them. Takes seconds."""
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from transformers import EncodecModel, MusicgenForConditionalGeneration
+
+from Training import shapes
+from Training.codec_losses import MelDistance, si_sdr, waveform_error
+from Training.generate import sample
+from Training.linear_probe import accuracy_table
+from Training.quantiser import QuantiserTrainer
+from Training.recogniser import Recogniser, front_end, per_second
+from Training.windows import SPECIAL, delay
+
+
+def test_the_codec_has_the_published_architecture_and_at_most_8_million_parameters():
+    model = EncodecModel(shapes.codec())
+    assert sum(p.numel() for p in model.parameters()) <= 8e6
+    assert model.config.hop_length == 640 and model.config.frame_rate == 50
+    assert model.quantizer.get_num_quantizers_for_bandwidth(shapes.codec().target_bandwidths[0]) == shapes.BOOKS
+
+
+def test_losses_are_nothing_for_a_copy_and_grow_with_noise():
+    torch.manual_seed(0)
+    x = torch.randn(2, 16000) * 0.1
+    noise = torch.randn_like(x)
+    mel = MelDistance()
+    assert waveform_error(x, x) == 0 and mel(x, x) == 0
+    assert mel(x, x + 0.01 * noise) < mel(x, x + 0.1 * noise)
+    assert abs(si_sdr(x, 3 * x + 0.03 * noise).mean().item() - 20) < 0.2
+
+
+def test_moving_averages_bring_the_books_nearer_to_the_latents():
+    torch.manual_seed(0)
+    model = EncodecModel(shapes.codec())
+    trainer = QuantiserTrainer(model)
+    points = torch.randn(4000, 8) @ torch.randn(8, shapes.LATENT)
+    trainer.start(points, rounds=0)
+    z = points.view(40, 100, -1).transpose(1, 2)
+    before = (trainer.quantise(z, learn=False)[0] - z).square().mean()
+    for _ in range(30):
+        trainer.quantise(z, learn=True)
+    after, vectors, commitment, codes = trainer.quantise(z, learn=False)
+    assert (after - z).square().mean() < before
+    reference = model.quantizer.encode(z, shapes.codec().target_bandwidths[0])
+    assert torch.equal(reference, codes)
+    assert torch.allclose(model.quantizer.decode(codes), after, atol=1e-4)
+
+
+def test_book_k_stands_k_plus_one_steps_late():
+    codes = torch.arange(24).view(1, 4, 6)
+    late = delay(codes)
+    for k in range(4):
+        assert late[0, k, 1 + k:7 + k].tolist() == codes[0, k].tolist()
+        assert (late[0, k, :1 + k] == SPECIAL).all() and (late[0, k, 7 + k:] == SPECIAL).all()
+
+
+def test_sampling_the_best_code_equals_greedy_generation_of_the_reference():
+    torch.manual_seed(0)
+    model = MusicgenForConditionalGeneration(shapes.whole()).eval()
+    with torch.no_grad():
+        for p in model.decoder.parameters():
+            if p.dim() == 2:
+                p.mul_(3)
+    config = model.generation_config
+    config.pad_token_id = config.bos_token_id = config.decoder_start_token_id = SPECIAL
+    ids = torch.randint(3, 200, (1, 6))
+    mask = torch.ones_like(ids)
+    for guidance in (1.0, 3.0):
+        wave = model.generate(input_ids=ids, attention_mask=mask, do_sample=False, guidance_scale=guidance, max_new_tokens=16)
+        states = model.enc_to_dec_proj(model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state).detach()
+        steps = wave.shape[-1] // 640
+        codes = sample(model, steps, states=states, mask=mask, guidance=guidance, top_k=1)
+        mine = model.audio_encoder.decode(codes[None], [None]).audio_values
+        assert torch.allclose(mine, wave, atol=1e-5)
+
+
+def test_seconds_take_turns_of_twelve_and_thirteen_frames():
+    x = torch.arange(25.0).view(1, 1, 25)
+    assert per_second(x)[0, :, 0].tolist() == [6.0, 18.5]
+
+
+def test_the_recogniser_answers_once_a_second():
+    model = Recogniser().eval()
+    assert front_end(torch.randn(1, 64000), model.mel, model.window).shape == (1, 64, 100)
+    assert model(torch.randn(2, 128000)).shape == (2, 4, 5)
+
+
+def test_a_linear_probe_finds_what_is_linear():
+    torch.manual_seed(0)
+    x = torch.randn(600, 10)
+    share = (x[:, :1] > 0).float()
+    assert accuracy_table(x[:400], share[:400], x[400:], share[400:], ["first"])["first"] > 0.95

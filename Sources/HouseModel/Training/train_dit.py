@@ -1,0 +1,163 @@
+"""Trains the diffusion transformer: `python -m Training.train_dit --work DIR --house DIR --minutes 20 [--resume] [--out DIR]`.
+
+The layout of stable-audio-tools: `create_model_from_config` reads the written model_config.json, the checkpoint's names are its names. v-objective,
+alpha = cos(pi t / 2), sigma = sin(pi t / 2), t uniform; latents of the house codec before its quantiser, each channel normalised to mean 0 and deviation 1
+(tensors latent.mean, latent.deviation in normalisation.safetensors); cross-attention on the states of the house model's text encoder (before
+enc_to_dec_proj; zero vectors where the caption is dropped, 20 %), a prepended global token from the length in seconds.
+"""
+import argparse
+import csv
+import json
+import math
+import os
+import random
+import time
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+from transformers import MusicgenForConditionalGeneration
+
+from . import shapes, text, workspace
+from .captions import caption
+from .catalogue_plan import song
+from .note import GROUPS
+from .tokenise import codes_array, latents_array
+from .windows import pad
+
+TOKENS, SECONDS_MAXIMUM = 48, 32
+CONFIGURATION = dict(
+    model_type="diffusion_cond", sample_size=1500 * 640, sample_rate=32000, audio_channels=1,
+    model=dict(
+        io_channels=shapes.LATENT,
+        conditioning=dict(cond_dim=128, configs=[dict(id="seconds_total", type="number", config=dict(min_val=0, max_val=SECONDS_MAXIMUM))]),
+        diffusion=dict(
+            type="dit", diffusion_objective="v", cross_attention_cond_ids=["prompt"], global_cond_ids=["seconds_total"],
+            config=dict(io_channels=shapes.LATENT, embed_dim=256, depth=6, num_heads=4, cond_token_dim=128, global_cond_dim=128, project_cond_tokens=False, transformer_type="continuous_transformer", global_cond_type="prepend")),
+        io_sample_rate=50))
+
+
+def build():
+    """The model of CONFIGURATION, made by stable-audio-tools."""
+    from stable_audio_tools.models.diffusion import create_diffusion_cond_from_config
+    return create_diffusion_cond_from_config(CONFIGURATION)
+
+
+def normalisation(work):
+    """Mean and deviation of every latent channel over 64 training songs, [64] each."""
+    _, flags = codes_array(work, "train")
+    chosen = np.flatnonzero(flags)[:64]
+    x = torch.from_numpy(latents_array(work, "train")[chosen].astype(np.float32))
+    return x.mean((0, 2)), x.std((0, 2)) + 1e-4
+
+
+class LatentWindows:
+    """Random windows of normalised latents with padded text ids of their captions."""
+
+    def __init__(self, work, split, tokenizer, statistics, seed):
+        self.latents, self.activity = latents_array(work, split), workspace.array(work, "activity", split)
+        self.songs = np.flatnonzero(codes_array(work, split)[1])
+        self.split, self.tokenizer, self.rng, (self.mean, self.deviation) = split, tokenizer, np.random.default_rng(seed), statistics
+
+    def draw(self, batch, steps):
+        xs, texts = [], []
+        for _ in range(batch):
+            index, at = int(self.rng.choice(self.songs)), int(self.rng.integers(0, workspace.STEPS - steps + 1))
+            x = torch.from_numpy(self.latents[index, :, at:at + steps].astype(np.float32))
+            xs.append((x - self.mean[:, None]) / self.deviation[:, None])
+            active = self.activity[index, at:at + steps]
+            groups = [g for n, g in enumerate(GROUPS) if active[:, n].mean() > 0.08]
+            texts.append(self.tokenizer(caption(song(self.split, index), groups, random.Random(int(self.rng.integers(1 << 62)))))[:TOKENS])
+        return torch.stack(xs), texts
+
+
+@torch.no_grad()
+def states(house, texts, keep):
+    """Text states [batch, 48, 128], zero behind the text and where keep is false."""
+    ids, mask = pad(texts)
+    out = torch.zeros(len(texts), TOKENS, 128)
+    out[:, :ids.shape[1]] = house.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state * mask[..., None]
+    return out * keep[:, None, None]
+
+
+def loss(model, x, told, seconds, t, noise):
+    """Mean squared error of the v-objective. x, noise: [batch, 64, steps]; t: [batch]."""
+    alpha, sigma = torch.cos(t * math.pi / 2)[:, None, None], torch.sin(t * math.pi / 2)[:, None, None]
+    token = model.conditioner.conditioners["seconds_total"](seconds, x.device)
+    out = model(x * alpha + noise * sigma, t, cond=dict(prompt=[told, torch.ones(told.shape[:2])], seconds_total=token))
+    return (out - (noise * alpha - x * sigma)).square().mean()
+
+
+def export(model, statistics, path):
+    """model_config.json, model.safetensors (half precision, names of stable-audio-tools), normalisation.safetensors."""
+    os.makedirs(path, exist_ok=True)
+    with open(os.path.join(path, "model_config.json"), "w") as f:
+        json.dump(CONFIGURATION, f, indent=2)
+    save_file({n: t.detach().half().contiguous().clone() for n, t in model.state_dict().items()}, os.path.join(path, "model.safetensors"))
+    save_file({"latent.mean": statistics[0].contiguous(), "latent.deviation": statistics[1].contiguous()}, os.path.join(path, "normalisation.safetensors"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    workspace.add_option(parser)
+    parser.add_argument("--house", required=True, help="exported house model: its text encoder conditions this one")
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--out")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(6)
+    house = MusicgenForConditionalGeneration.from_pretrained(options.house).float().eval()
+    model = build()
+    statistics = normalisation(options.work)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.01)
+    path, update, spent = os.path.join(options.work, "dit.pt"), 0, 0.0
+    if options.resume and os.path.exists(path):
+        kept = torch.load(path, weights_only=True)
+        model.load_state_dict(kept["model"])
+        optimiser.load_state_dict(kept["optimiser"])
+        update, spent = kept["update"], kept["spent"]
+    tokenizer = text.Tokenizer(options.house)
+    data = LatentWindows(options.work, "train", tokenizer, statistics, update + 9)
+    held_x, held_texts = LatentWindows(options.work, "validation", tokenizer, statistics, 10).draw(16, options.steps)
+    fixed = torch.Generator().manual_seed(11)
+    held_t, held_noise = torch.rand(16, generator=fixed), torch.randn(held_x.shape, generator=fixed)
+    begin, budget, saved, total = time.time() - spent, options.minutes * 60, time.time(), 0.0
+    log = csv.writer(open(os.path.join(options.work, "dit.csv"), "a" if update else "w", buffering=1))
+    if not update:
+        log.writerow(("update", "seconds", "loss", "validation"))
+
+    def save():
+        torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), update=update, spent=time.time() - begin), path + ".part")
+        os.replace(path + ".part", path)
+
+    while (now := time.time() - begin) < budget:
+        for group in optimiser.param_groups:
+            group["lr"] = 6e-4 * min(1, (update + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget)))
+        x, texts = data.draw(options.batch, options.steps)
+        with torch.autocast("cpu", torch.bfloat16):
+            value = loss(model, x, states(house, texts, (torch.rand(len(texts)) > 0.2).float()), [options.steps / 50.0] * len(x), torch.rand(len(x)), torch.randn_like(x))
+        optimiser.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        update, total = update + 1, total + value.item()
+        if update % 50 == 0:
+            with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+                held = loss(model, held_x, states(house, held_texts, torch.ones(16)), [options.steps / 50.0] * 16, held_t, held_noise).item()
+            log.writerow((update, round(now), round(total / 50, 4), round(held, 4)))
+            print(update, f"{now:.0f} s", round(total / 50, 4), round(held, 4), flush=True)
+            total = 0.0
+        if time.time() - saved > 120:
+            save()
+            saved = time.time()
+    save()
+    if options.out:
+        export(model, statistics, options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Trains language model and text encoder on the codes: `python -m Training.train_lm --work DIR --minutes 45 [--resume] [--from HOUSE]`.
+
+Cross entropy of the real codes under the delay pattern; condition dropped in 30 % of the examples; three batches in four of
+8 x 500 steps, the fourth 3 x 1500, so that the whole window of 30 s is at home. Hidden matrices by Muon (orthogonalised
+momentum, published as torch.optim.Muon), the rest by AdamW; bfloat16 autocast; cosine to zero over the time given.
+Writes lm.pt every two minutes and a line per 50 updates into lm.csv.
+"""
+import argparse
+import csv
+import math
+import os
+import time
+
+import torch
+from transformers import MusicgenForConditionalGeneration
+
+from . import shapes, text, workspace
+from .windows import CodeWindows, delay, pad
+
+MUON_RATE, ADAM_RATE, DROPPED = 3e-3, 2e-3, 0.3
+FIELDS = ("update", "seconds", "loss", "validation", "book_1", "book_2", "book_3", "book_4", "validation_text", "examples")
+
+
+def conditioned(model, texts, keep):
+    """Projected text states [batch, tokens, hidden] and mask; rows with keep false are zero."""
+    ids, mask = pad(texts)
+    states = model.enc_to_dec_proj(model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state)
+    return states * mask[..., None] * keep[:, None, None], mask
+
+
+def book_losses(model, codes, states=None, mask=None):
+    """Mean cross entropy of every book in nats, [4]. codes: [batch, 4, steps]."""
+    batch, books, steps = codes.shape
+    sequence = delay(codes)
+    inputs = sequence[:, :, :-1].reshape(batch * books, -1)
+    logits = model.decoder(input_ids=inputs, encoder_hidden_states=states, encoder_attention_mask=mask, use_cache=False).logits
+    logits = logits.view(batch, books, -1, shapes.CARDINALITY)
+    losses = [torch.nn.functional.cross_entropy(logits[:, k, k:k + steps].float().reshape(-1, shapes.CARDINALITY), codes[:, k].reshape(-1)) for k in range(books)]
+    return torch.stack(losses)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    workspace.add_option(parser)
+    parser.add_argument("--minutes", type=float, default=45)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--from", dest="source", help="start from an exported house model")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(2)
+    if options.source:
+        model = MusicgenForConditionalGeneration.from_pretrained(options.source).float()
+    else:
+        model = MusicgenForConditionalGeneration(shapes.whole())
+    model.train()
+    parts = dict(decoder=model.decoder, text_encoder=model.text_encoder, enc_to_dec_proj=model.enc_to_dec_proj)
+    matrices = [p for n, p in model.decoder.named_parameters() if p.dim() == 2 and ".layers." in n]
+    chosen = {id(p) for p in matrices}
+    rest = [p for part in parts.values() for p in part.parameters() if id(p) not in chosen]
+    muon = torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.03, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+    adam = torch.optim.AdamW(rest, lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.01)
+    update, spent, examples = 0, 0.0, 0
+    path = os.path.join(options.work, "lm.pt")
+    if options.resume and os.path.exists(path):
+        kept = torch.load(path, weights_only=True)
+        for name, part in parts.items():
+            part.load_state_dict(kept[name])
+        muon.load_state_dict(kept["muon"])
+        adam.load_state_dict(kept["adam"])
+        update, spent, examples = kept["update"], kept["spent"], kept["examples"]
+    words = os.path.join(options.work, "text")
+    tokenizer = text.Tokenizer(options.source or words)
+    data = CodeWindows(options.work, "train", tokenizer, seed=update + 1)
+    held = CodeWindows(options.work, "validation", tokenizer, seed=3)
+    held = [held.draw(8, 500) for _ in range(4)]
+    log_path = os.path.join(options.work, "lm.csv")
+    new = not os.path.exists(log_path) or not options.resume
+    log = csv.DictWriter(open(log_path, "w" if new else "a", buffering=1), FIELDS)
+    if new:
+        log.writeheader()
+    budget, begin, saved, total, seen = options.minutes * 60, time.time() - spent, time.time(), 0.0, 0
+
+    def save():
+        torch.save(dict({n: p.state_dict() for n, p in parts.items()}, muon=muon.state_dict(), adam=adam.state_dict(), update=update, spent=time.time() - begin, examples=examples), path + ".part")
+        os.replace(path + ".part", path)
+
+    def validate():
+        model.eval()
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            plain = torch.stack([book_losses(model, c) for c, _ in held]).mean(0)
+            told = torch.stack([book_losses(model, c, *conditioned(model, t, torch.ones(len(t)))) for c, t in held]).mean()
+        model.train()
+        return dict(validation=plain.mean().item(), validation_text=told.item(), **{f"book_{k + 1}": plain[k].item() for k in range(shapes.BOOKS)})
+
+    while (now := time.time() - begin) < budget:
+        share = now / budget
+        scale = min(1.0, (update + 1) / 60) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
+        muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = MUON_RATE * scale, ADAM_RATE * scale
+        whole = update % 4 == 3
+        codes, texts = data.draw(3 if whole else options.batch, 1500 if whole else 500)
+        with torch.autocast("cpu", torch.bfloat16):
+            keep = (torch.rand(len(texts)) >= DROPPED).float()
+            losses = book_losses(model, codes, *conditioned(model, texts, keep))
+        loss = losses.mean()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(rest, 1.0)
+        for optimiser in (muon, adam):
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+        update, examples, total, seen = update + 1, examples + len(texts), total + loss.item(), seen + 1
+        if update % 50 == 0:
+            row = dict(loss=total / seen)
+            total, seen = 0.0, 0
+            if update % 200 == 0:
+                row |= validate()
+                data.refresh()
+            row = {k: round(v, 4) for k, v in row.items()} | dict(update=update, seconds=round(time.time() - begin), examples=examples)
+            log.writerow(row)
+            print(row, flush=True)
+        if time.time() - saved > 120:
+            save()
+            saved = time.time()
+    save()
+    print(validate(), f"{update} updates in {time.time() - begin:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What the language model learns from: stretches of codes under the delay pattern, with a caption of what sounds in them."""
+import random
+
+import numpy as np
+import torch
+
+from . import shapes, workspace
+from .captions import caption
+from .catalogue_plan import song
+from .note import GROUPS
+from .tokenise import codes_array
+
+SPECIAL = shapes.CARDINALITY
+
+
+def delay(codes):
+    """codes [batch, 4, steps] -> [batch, 4, steps + 4] with book k shifted by 1 + k, the special token elsewhere."""
+    batch, books, steps = codes.shape
+    out = torch.full((batch, books, steps + books), SPECIAL, dtype=torch.long)
+    for k in range(books):
+        out[:, k, 1 + k:1 + k + steps] = codes[:, k]
+    return out
+
+
+class CodeWindows:
+    """Random windows of codes of a split with captions. Songs that end are not cropped behind their end."""
+
+    def __init__(self, work, split, tokenizer, seed=0):
+        self.codes, self.flags = codes_array(work, split)
+        self.activity = workspace.array(work, "activity", split)
+        self.split, self.tokenizer, self.rng = split, tokenizer, np.random.default_rng(seed)
+        self.facts = {}
+        self.refresh()
+
+    def refresh(self):
+        self.songs = np.flatnonzero(self.flags)
+
+    def about(self, index):
+        """The song without its notes."""
+        if index not in self.facts:
+            piece = song(self.split, int(index))
+            piece.notes, piece.bars = {}, []
+            self.facts[index] = piece
+        return self.facts[index]
+
+    def draw(self, batch, steps, captions=True):
+        """codes [batch, 4, steps] int64 and a list of token ids of captions (empty where dropped by the caller)."""
+        codes, texts = [], []
+        while len(codes) < batch:
+            index = int(self.rng.choice(self.songs))
+            at = int(self.rng.integers(0, workspace.STEPS - steps + 1))
+            active = self.activity[index, at:at + steps]
+            if not active[-50:].any() and self.rng.random() < 0.8:
+                continue
+            codes.append(self.codes[index, :, at:at + steps].astype(np.int64))
+            if captions:
+                groups = [g for n, g in enumerate(GROUPS) if active[:, n].mean() > 0.08]
+                texts.append(self.tokenizer(caption(self.about(index), groups, random.Random(int(self.rng.integers(1 << 62))))))
+        return torch.from_numpy(np.stack(codes)), texts
+
+
+def pad(texts):
+    """Token ids and mask [batch, longest]."""
+    longest = max(len(t) for t in texts)
+    ids = torch.zeros(len(texts), longest, dtype=torch.long)
+    mask = torch.zeros(len(texts), longest, dtype=torch.long)
+    for i, t in enumerate(texts):
+        ids[i, :len(t)] = torch.tensor(t)
+        mask[i, :len(t)] = 1
+    return ids, mask
