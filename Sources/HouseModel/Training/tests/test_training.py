@@ -36,9 +36,9 @@ def test_moving_averages_bring_the_books_nearer_to_the_latents():
     torch.manual_seed(0)
     model = EncodecModel(shapes.codec())
     trainer = QuantiserTrainer(model)
-    points = torch.randn(4000, 8) @ torch.randn(8, shapes.LATENT)
-    trainer.start(points, rounds=0)
-    z = points.view(40, 100, -1).transpose(1, 2)
+    points = torch.randn(8000, 8) @ torch.randn(8, shapes.LATENT)
+    trainer.start(points[:2000], rounds=0)
+    z = points[2000:].view(60, 100, -1).transpose(1, 2)
     before = (trainer.quantise(z, learn=False)[0] - z).square().mean()
     for _ in range(30):
         trainer.quantise(z, learn=True)
