@@ -47,6 +47,8 @@ let package = Package(
       name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(
       name: "CEbur128", pkgConfig: "libebur128", providers: [.apt(["libebur128-dev"])]),
+    .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(
       name: "CSentencePiece",
       cxxSettings: [.unsafeFlags(["-std=c++17"])],
@@ -69,7 +71,8 @@ let package = Package(
       ],
       swiftSettings: numeric),
     .target(
-      name: "Audio", dependencies: ["Reporting", "CSndFile", "CSoxr", "CEbur128"],
+      name: "Audio",
+      dependencies: ["Reporting", "CSndFile", "CSoxr", "CEbur128", "CKissFFT", "CPNG"],
       swiftSettings: numeric),
     .target(
       name: "Engine",
@@ -115,7 +118,8 @@ let package = Package(
       name: "TestSupport", dependencies: ["CJACK"], path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TestSupport"], swiftSettings: numeric),
+      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TestSupport"],
+      swiftSettings: numeric),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Kernels", "HouseModel", "TestSupport"],
       resources: [], swiftSettings: numeric),
