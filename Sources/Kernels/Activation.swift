@@ -29,3 +29,37 @@ package func softmax(_ x: inout MutableSpan<Float>) {
   let scale = 1 / total
   for i in 0..<x.count { x[i] *= scale }
 }
+
+/// y[start …] += scale · x.
+package func accumulate(
+  _ x: Span<Float>, scale: Float = 1, into y: inout MutableSpan<Float>, at start: Int = 0
+) {
+  precondition(start >= 0 && start + x.count <= y.count, "\(x.count) floats do not fit")
+  for i in 0..<x.count { y[start + i] += scale * x[i] }
+}
+
+/// Index of the first value that is infinite or not a number.
+package func firstNonFinite(_ x: Span<Float>) -> Int? {
+  let block = 4096
+  var start = 0
+  while start < x.count {
+    let end = min(start + block, x.count)
+    var sum: SIMD16<Float> = .zero
+    var i = start
+    while i + 16 <= end {
+      let values = unsafe x.bytes.unsafeLoadUnaligned(fromByteOffset: 4 * i, as: SIMD16<Float>.self)
+      sum += values * 0
+      i += 16
+    }
+    var isFinite = sum == .zero
+    while i < end {
+      isFinite = isFinite && x[i].isFinite
+      i += 1
+    }
+    if !isFinite {
+      for i in start..<end where !x[i].isFinite { return i }
+    }
+    start = end
+  }
+  return nil
+}

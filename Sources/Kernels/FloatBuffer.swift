@@ -38,6 +38,9 @@
 
   deinit { unsafe free(base) }
 
+  /// Where the floats lie, valid as long as the buffer lives.
+  @unsafe package var baseAddress: UnsafeMutablePointer<Float> { unsafe base }
+
   /// All floats, for reading.
   package var span: Span<Float> {
     @_lifetime(borrow self) borrowing get {
@@ -66,6 +69,23 @@
     precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside the buffer")
     let part = unsafe MutableSpan(_unsafeStart: base + range.lowerBound, count: range.count)
     return unsafe _overrideLifetime(part, mutating: &self)
+  }
+
+  /// The floats in `range`, for reading, when the compiler cannot see how long the buffer lives: it is
+  /// a member of an object. The caller vouches that the object outlives every use of the span.
+  @unsafe @_lifetime(immortal) package borrowing func heldSpan(_ range: Range<Int>) -> Span<Float> {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside the buffer")
+    let part = unsafe Span(_unsafeStart: base + range.lowerBound, count: range.count)
+    return unsafe _overrideLifetime(part, borrowing: ())
+  }
+
+  /// The same for writing. The caller also vouches that no other span of these floats is in use.
+  @unsafe @_lifetime(immortal) package borrowing func heldMutableSpan(
+    _ range: Range<Int>
+  ) -> MutableSpan<Float> {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "range outside the buffer")
+    let part = unsafe MutableSpan(_unsafeStart: base + range.lowerBound, count: range.count)
+    return unsafe _overrideLifetime(part, borrowing: ())
   }
 
   /// Sets every float to zero.

@@ -28,6 +28,20 @@ package enum WeightFormat: String, Sendable, CaseIterable, Codable {
     self.owner = owner
   }
 
+  /// Takes over float32 weights (rows, columns).
+  package init(rows: Int, columns: Int, floats: consuming FloatBuffer) {
+    precondition(floats.count == rows * columns, "shapes do not fit")
+    let owner = FloatOwner(floats)
+    unsafe self.init(rows: rows, columns: columns, base: owner.base, owner: owner)
+  }
+
+  /// The weights (columns) of output `index`, for float32 matrices.
+  @_lifetime(borrow self) package func row(_ index: Int) -> Span<Float> {
+    precondition(index >= 0 && index < rows && format == .f32, "row \(index) of \(rows), \(format)")
+    let row = unsafe Span(_unsafeStart: base + index * columns, count: columns)
+    return unsafe _overrideLifetime(row, borrowing: self)
+  }
+
   /// Bytes that one product reads.
   package var bytes: Int { rows * columns * 4 }
 
@@ -57,5 +71,28 @@ package enum WeightFormat: String, Sendable, CaseIterable, Codable {
         }
       }
     }
+  }
+
+  /// y = x Wᵀ for many columns at once, through a matrix product: for prompts. Faster than `multiply`
+  /// from some 16 columns on, but a column's result depends on how many there are (by rounding).
+  ///
+  /// Parameters as in `multiply`.
+  package func multiplyMany(
+    _ x: Span<Float>, count: Int, into y: inout MutableSpan<Float>, pool: ComputePool
+  ) {
+    precondition(x.count == count * columns && y.count == count * rows, "shapes do not fit")
+    let weights = unsafe Span(_unsafeStart: base, count: rows * columns)
+    matrixProduct(x, weights, transposeB: true, m: count, n: rows, k: columns, into: &y)
+  }
+}
+
+/// Keeps a buffer alive for the matrix that reads it.
+@safe private final class FloatOwner {
+  private let buffer: FloatBuffer
+  let base: UnsafePointer<Float>
+
+  init(_ buffer: consuming FloatBuffer) {
+    self.buffer = buffer
+    unsafe base = UnsafePointer(self.buffer.baseAddress)
   }
 }

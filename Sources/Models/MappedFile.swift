@@ -1,0 +1,65 @@
+// A file mapped into memory for reading.
+
+package import Foundation
+internal import Reporting
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The bytes of a file, mapped read-only and kept as long as this object lives.
+///
+/// Safe because the mapping is private and read-only, and bytes are lent only as spans and closures'
+/// arguments. A file that another program cuts short while it is mapped ends the process by SIGBUS;
+/// `AtomicFile` never does that to a file of ours.
+@safe package final class MappedFile: @unchecked Sendable {
+  package let url: URL
+  /// Size in bytes.
+  package let count: Int
+  private let base: UnsafeRawPointer
+
+  /// Maps `url`.
+  /// - Throws: `SafetensorsError.cannotOpen` when there is no such file or it may not be read.
+  package init(url: URL) throws {
+    self.url = url
+    let descriptor = unsafe open(url.path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      throw SafetensorsError.cannotOpen(
+        file: url.path, reason: unsafe String(cString: strerror(errno)))
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, (status.st_mode & S_IFMT) == S_IFREG else {
+      throw SafetensorsError.cannotOpen(file: url.path, reason: "not a regular file")
+    }
+    count = Int(status.st_size)
+    guard count > 0 else {
+      unsafe base = UnsafeRawPointer(bitPattern: 1)!
+      return
+    }
+    let mapped = unsafe mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0)
+    guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+      throw SafetensorsError.cannotOpen(
+        file: url.path, reason: unsafe String(cString: strerror(errno)))
+    }
+    unsafe base = UnsafeRawPointer(mapped)
+  }
+
+  deinit {
+    if count > 0 { unsafe munmap(UnsafeMutableRawPointer(mutating: base), count) }
+  }
+
+  /// All bytes.
+  package var bytes: RawSpan {
+    @_lifetime(borrow self) borrowing get {
+      let whole = unsafe RawSpan(_unsafeStart: base, byteCount: count)
+      return unsafe _overrideLifetime(whole, borrowing: self)
+    }
+  }
+
+  /// Where byte `offset` lies. Valid as long as the object lives.
+  @unsafe package func pointer(at offset: Int) -> UnsafeRawPointer {
+    precondition(offset >= 0 && offset <= count, "outside the file")
+    return unsafe base + offset
+  }
+}
