@@ -37,12 +37,18 @@ package final class LanguageModel: Sendable {
 
   /// Feeds every stream's pending tokens in one pass over the weights.
   ///
+  /// - Parameters:
+  ///   - streams: at most 16 pending tokens in all keep every stream's result independent of the
+  ///     others, bit for bit; more are fed as one matrix product.
+  ///   - companions: streams that take part in the same pass.
+  ///
   /// Afterwards each stream with pending tokens is longer by them, and holds the head outputs of its
   /// newest position and the logits of its newest positions.
   package func step(
-    _ streams: [LanguageModelStream], workspace: LanguageModelWorkspace, pool: ComputePool
+    _ streams: [LanguageModelStream], and companions: [LanguageModelStream] = [],
+    workspace: LanguageModelWorkspace, pool: ComputePool
   ) {
-    step(streams, &workspace.buffers, pool)
+    step(companions.isEmpty ? streams : streams + companions, &workspace.buffers, pool)
   }
 
   private func step(
