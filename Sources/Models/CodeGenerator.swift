@@ -22,6 +22,10 @@ package final class CodeGenerator {
   /// but not from or to 1 when there is a text, since that is another number of branches.
   package var settings: SamplingSettings
 
+  /// Steers all branches and reads the conditional one; nil for none. Its `state` between two steps
+  /// belongs to the step that comes next: who rolls back puts the state of that step back.
+  package let steering: Steering?
+
   /// Frames of the prompt.
   package let promptFrames: Int
   /// The next step to be drawn. The first is 1 + promptFrames.
@@ -65,13 +69,14 @@ package final class CodeGenerator {
   package init(
     model: LanguageModel, prompt: [Int32] = [], text: TextContext? = nil,
     settings: SamplingSettings = SamplingSettings(), plan: WindowPlan = WindowPlan(),
-    frameLimit: Int = .max, pool: ComputePool
+    steering: Steering? = nil, frameLimit: Int = .max, pool: ComputePool
   ) {
     let config = model.config
     precondition(prompt.count % config.codebooks == 0, "a prompt has whole frames")
     self.model = model
     self.plan = plan
     self.frameLimit = frameLimit
+    self.steering = steering
     self.settings = settings
     self.pool = pool
     pattern = DelayPattern(codebooks: config.codebooks, channels: config.audioChannels)
@@ -142,13 +147,22 @@ package final class CodeGenerator {
       model.step(current.streams, workspace: workspace, pool: pool)
       position = end
     }
+    if nextStep - 1 > current.origin { readHeads(step: nextStep - 1) }
+  }
+
+  /// Shows the conditional branch's heads, before anything was added to them, to the probes.
+  private func readHeads(step: Int) {
+    guard let steering else { return }
+    stream.withHeadOutputs { steering.observe(headOutputs: $0.span, step: step) }
   }
 
   /// Runs the pass of the next step and draws its tokens.
   /// - Parameter observe: called between the pass and the draw, with the logits in the branches.
   package func step(observe: ((CodeGenerator) -> Void)? = nil) {
     prefill()
+    steering?.decide(step: nextStep)
     pass()
+    readHeads(step: nextStep)
     observe?(self)
     draw()
     nextStep += 1
@@ -185,6 +199,8 @@ package final class CodeGenerator {
       swap(&current, &other)
       current.start = position
     }
+    for stream in current.streams { stream.steering = steering }
+    for stream in other.streams { stream.steering = nil }
     feed(current, position: position)
     let target = plan.filled(beforePosition: position + 1, origin: current.origin)
     guard target > 0 else {

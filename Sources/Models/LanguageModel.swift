@@ -105,7 +105,9 @@ package final class LanguageModel: Sendable {
       start = 0
       for stream in streams where stream.pendingCount > 0 {
         start += stream.pendingCount
-        stream.state.steer(layer: l, column: start - 1, of: &y)  // Eq. 3, after the output projection
+        guard let steering = stream.steering else { continue }
+        var newest = unsafe workspace.y.heldMutableSpan((start - 1) * C..<start * C)
+        steering.add(layer: l, into: &newest)  // Eq. 3, behind the output projection
       }
       accumulate(y.span, into: &x)
 

@@ -11,6 +11,8 @@ package final class LanguageModelStream {
   package let config: LanguageModelConfig
   /// Text states, or nil for the unconditional branch.
   package var text: TextContext?
+  /// Adds its directions to the newest position of every pass; nil for none.
+  package var steering: Steering?
   /// Logits for every new position of a pass instead of only the newest.
   package var keepsAllLogits = false
   var state: State
@@ -22,20 +24,12 @@ package final class LanguageModelStream {
     var headOutputs: FloatBuffer  // (L, C)
     var logits: FloatBuffer  // (columns, K, V)
     var logitColumns = 0
-    var addition: FloatBuffer  // (L, C)
-    var isSteered = false
     var pending: [Int32] = []  // (columns, K)
     var pendingCount = 0
 
     mutating func keepHeadOutputs(of layer: Int, from z: Span<Float>) {
       var target = headOutputs.mutableSpan(layer * config.hidden..<(layer + 1) * config.hidden)
       for i in 0..<z.count { target[i] = z[i] }
-    }
-
-    func steer(layer: Int, column: Int, of y: inout MutableSpan<Float>) {
-      guard isSteered else { return }
-      let C = config.hidden
-      accumulate(addition.span(layer * C..<(layer + 1) * C), into: &y, at: column * C)
     }
 
     mutating func takeLogits(
@@ -57,7 +51,6 @@ package final class LanguageModelStream {
     mutating func commit() {
       cache.advance(by: pendingCount)
       dropPending()
-      isSteered = false
     }
 
     mutating func dropPending() {
@@ -75,8 +68,7 @@ package final class LanguageModelStream {
         layers: config.layers, heads: config.heads, headDimension: config.headDimension,
         capacity: capacity),
       headOutputs: FloatBuffer(count: config.layers * config.hidden),
-      logits: FloatBuffer(count: config.codebooks * config.cardinality),
-      addition: FloatBuffer(count: config.layers * config.hidden))
+      logits: FloatBuffer(count: config.codebooks * config.cardinality))
     state.pending.reserveCapacity(LanguageModel.exactColumns * config.codebooks)
   }
 
@@ -100,18 +92,10 @@ package final class LanguageModelStream {
     body(state.logits, state.logitColumns)
   }
 
-  /// Lets `body` write what is added to each layer's attention output at the next pass's newest
-  /// position: (L, C), whatever was there before. Without this call nothing is added.
-  package func steerNextStep(_ body: (inout FloatBuffer) -> Void) {
-    body(&state.addition)
-    state.isSteered = true
-  }
-
   /// Forgets everything but the text.
   package func reset() {
     state.cache.reset()
     state.dropPending()
-    state.isSteered = false
     state.logitColumns = 0
   }
 
@@ -119,7 +103,6 @@ package final class LanguageModelStream {
   package func truncate(to length: Int) {
     state.cache.truncate(to: length)
     state.dropPending()
-    state.isSteered = false
   }
 
   /// Adds one position to the next pass.

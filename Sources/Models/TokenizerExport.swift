@@ -62,7 +62,8 @@ enum TokenizerExport {
     model.append(2, training.bytes)
     var normalisation = ProtocolBuffer()
     normalisation.append(2, table)
-    for field in 3...5 { normalisation.append(field, number: 1) }  // leading and single spaces, as "▁"
+    // Leading and single spaces, as "▁".
+    for field in 3...5 { normalisation.append(field, number: 1) }
     model.append(3, normalisation.bytes)
     return model.bytes
   }

@@ -74,7 +74,8 @@ struct SafetensorsTests {
     let four = Data(repeating: 0, count: 4)
     func entry(_ type: String, _ shape: String, _ offsets: String) -> Data {
       container(
-        "{\"t\":{\"dtype\":\"\(type)\",\"shape\":\(shape),\"data_offsets\":\(offsets)}}", data: four)
+        "{\"t\":{\"dtype\":\"\(type)\",\"shape\":\(shape),\"data_offsets\":\(offsets)}}", data: four
+      )
     }
     #expect(try refusal(entry("F32", "[1]", "[0,4]")) == "accepted")
     #expect(try refusal(entry("F99", "[1]", "[0,4]")).contains("unknown"))
