@@ -1,0 +1,43 @@
+// One-dimensional transposed convolution (upsampling) over rows, as one matrix product.
+//
+// With twice as many taps as the stride, the `stride` output rows of block j depend on the input rows
+// j − 1 and j only: block j = x[j−1] W[stride …] + x[j] W[… stride]. That is a convolution of two taps
+// whose output row holds a whole block, so `Convolution` does it. The arrangement is ours.
+
+/// Weights of a transposed convolution with `2 · stride` taps.
+package struct TransposedConvolution: Sendable {
+  package let inputChannels: Int
+  package let outputChannels: Int
+  package let stride: Int
+  /// Two rows of input to one block (stride, outputChannels).
+  package let blocks: Convolution
+
+  /// Arranges weights.
+  ///
+  /// - Parameters:
+  ///   - weights: (inputChannels, outputChannels, 2 · stride), as checkpoints store them.
+  ///   - bias: (outputChannels).
+  package init(
+    weights: [Float], bias: [Float], inputChannels: Int, outputChannels: Int, stride: Int
+  ) {
+    let taps = 2 * stride
+    precondition(weights.count == inputChannels * outputChannels * taps, "shapes do not fit")
+    var rows = [Float](repeating: 0, count: weights.count)
+    for c in 0..<inputChannels {
+      for o in 0..<outputChannels {
+        for tap in 0..<taps {
+          // Tap p < stride is what x[j] gives to row p of its block j; tap stride + p, to row p of j + 1.
+          let (row, input) = tap < stride ? (tap, 1) : (tap - stride, 0)
+          rows[((row * outputChannels + o) * 2 + input) * inputChannels + c] =
+            weights[(c * outputChannels + o) * taps + tap]
+        }
+      }
+    }
+    self.inputChannels = inputChannels
+    self.outputChannels = outputChannels
+    self.stride = stride
+    blocks = Convolution(
+      rows: rows, bias: (0..<stride).flatMap { _ in bias }, inputChannels: inputChannels,
+      outputChannels: stride * outputChannels, taps: 2)
+  }
+}
