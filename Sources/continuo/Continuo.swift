@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import Kernels
 import Reporting
 
 @main
@@ -14,6 +15,7 @@ struct Continuo: AsyncParsableCommand {
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.
   static func main() async {
+    OpenBLASCore.restartIfSlow()
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
