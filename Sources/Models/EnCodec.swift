@@ -4,6 +4,7 @@
 // itself is stereo; MusicGen's stereo models code each channel by itself). Out: K codes per step of `hop`
 // samples. Source: transformers' EncodecModel (published code); METHOD 2.
 
+package import Foundation
 package import Kernels
 
 /// A codec with its weights: immutable, shared by all streams and threads.
@@ -22,6 +23,13 @@ package struct EnCodec: Sendable {
     quantiser = try ResidualQuantiser(config: config, weights: weights)
     encoder = try EnCodecNetwork.encoder(config: config, weights: weights)
     decoder = try EnCodecNetwork.decoder(config: config, weights: weights)
+  }
+
+  /// Reads the codec of a MusicGen checkpoint.
+  ///
+  /// - Parameter json: the object `audio_encoder` of its `config.json`.
+  package init(json: Data, store: TensorStore) throws {
+    try self.init(config: EnCodecConfig(json: json), weights: EnCodecWeights(store: store))
   }
 
   /// Samples per step and channel.

@@ -61,13 +61,14 @@ package struct ResidualQuantiser: Sendable {
   ///   - latents: (count, D).
   ///   - books: how many codebooks are used, 1 … K.
   ///   - codes: receives (count, books), the codes of one step side by side.
+  ///   - row: the row of `codes` that the first step goes to.
   ///   - workspace: at least `workspaceCount` floats, overwritten.
   package func encode(
     _ latents: Span<Float>, count: Int, books: Int, into codes: inout MutableSpan<Int32>,
-    workspace: inout MutableSpan<Float>, pool: ComputePool
+    at row: Int = 0, workspace: inout MutableSpan<Float>, pool: ComputePool
   ) {
     precondition(
-      latents.count >= count * width && codes.count >= count * books
+      latents.count >= count * width && codes.count >= (row + count) * books
         && workspace.count >= workspaceCount && books >= 1 && books <= codebooks,
       "shapes do not fit")
     var first = 0
@@ -76,7 +77,8 @@ package struct ResidualQuantiser: Sendable {
       for i in 0..<rows * width { workspace[i] = latents[first * width + i] }
       for book in 0..<books {
         subtractNearest(
-          book: book, rows: rows, first: first, books: books, codes: &codes, workspace: &workspace,
+          book: book, rows: rows, first: row + first, books: books, codes: &codes,
+          workspace: &workspace,
           pool: pool)
       }
       first += rows
