@@ -45,6 +45,24 @@ internal import Reporting
     unsafe base = UnsafeRawPointer(mapped)
   }
 
+  /// Keeps a copy of `data` instead of mapping a file.
+  /// - Parameter name: what messages call it.
+  package init(copying data: Data, name: String) {
+    url = URL(fileURLWithPath: name)
+    count = data.count
+    guard count > 0 else {
+      unsafe base = UnsafeRawPointer(bitPattern: 1)!
+      return
+    }
+    let mapped = unsafe mmap(
+      nil, count, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+    guard let mapped = unsafe mapped, unsafe mapped != MAP_FAILED else {
+      fatalError("out of memory: \(count) bytes")
+    }
+    unsafe UnsafeMutableRawBufferPointer(start: mapped, count: count).copyBytes(from: data)
+    unsafe base = UnsafeRawPointer(mapped)
+  }
+
   deinit {
     if count > 0 { unsafe munmap(UnsafeMutableRawPointer(mutating: base), count) }
   }

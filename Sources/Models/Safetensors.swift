@@ -86,10 +86,19 @@ package final class SafetensorsFile: Sendable {
 
   /// Maps and checks a file.
   /// - Throws: `SafetensorsError`.
-  package init(url: URL) throws {
-    let file = try MappedFile(url: url)
+  package convenience init(url: URL) throws {
+    try self.init(file: MappedFile(url: url), name: url.path)
+  }
+
+  /// Checks bytes that are in memory.
+  /// - Parameter name: what messages call them.
+  /// - Throws: `SafetensorsError`.
+  package convenience init(data: Data, name: String) throws {
+    try self.init(file: MappedFile(copying: data, name: name), name: name)
+  }
+
+  private init(file: MappedFile, name: String) throws {
     self.file = file
-    let name = url.path
     guard file.count >= 8 else {
       throw SafetensorsError.badHeader(file: name, reason: "it has only \(file.count) bytes")
     }

@@ -41,6 +41,10 @@ struct ModelCheckCommand: ParsableCommand {
       if MusicGenCheck.knows(sheet) {
         try MusicGenCheck(model: loaded, sheet: sheet, pool: pool).run()
       }
+      if SteeringCheck.knows(sheet) {
+        let place = URL(fileURLWithPath: golden).appendingPathComponent(file)
+        try SteeringCheck(model: loaded.languageModel, sheet: sheet, file: place, pool: pool).run()
+      }
       results += sheet.finish()
     }
     try report(results)

@@ -1,0 +1,32 @@
+// The fingerprint of a language model: the same for the same weights, whatever file holds them.
+//
+// SHA-256 over the tensors whose names begin with "decoder.", in the order of their names' bytes. Each gives
+// its name, a zero byte, its type as in the file ("F32"), a zero byte, its shape ("24x1024x1024"), a
+// zero byte, and its little-endian bytes. The table of sinusoidal positions is left out: some exports
+// write it and some do not. Source: CONTRACT "Preset bundle"; the byte order is ours.
+
+internal import Crypto
+import Kernels
+
+package enum ModelFingerprint {
+  /// Tensors that do not count.
+  private static let ignored = ["decoder.model.decoder.embed_positions.weights"]
+
+  /// 64 hexadecimal digits over the language model's tensors in `store`.
+  package static func compute(_ store: TensorStore) -> String {
+    let tensors = store.tensors.values
+      .filter { $0.name.hasPrefix("decoder.") && !ignored.contains($0.name) }
+      .sorted { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
+    var hash = SHA256()
+    for tensor in tensors {
+      let shape = tensor.shape.map(String.init).joined(separator: "x")
+      hash.update(data: Array("\(tensor.name)\0\(tensor.type.rawValue)\0\(shape)\0".utf8))
+      let bytes = tensor.bytes
+      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+    }
+    return hash.finalize().map { byte in
+      let digits = String(byte, radix: 16)
+      return digits.count == 1 ? "0" + digits : digits
+    }.joined()
+  }
+}
