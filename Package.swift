@@ -119,7 +119,7 @@ let package = Package(
     ),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
     .testTarget(
-      name: "KernelsTests", dependencies: ["Kernels", "CKernels", "TestSupport"],
+      name: "KernelsTests", dependencies: ["Kernels", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Kernels", "HouseModel", "TestSupport"],

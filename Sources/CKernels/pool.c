@@ -12,6 +12,8 @@
 #define _GNU_SOURCE
 #include "continuo_pool.h"
 
+#include "continuo_kernels.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -39,6 +41,7 @@ struct continuo_pool {
   _Alignas(LINE) _Atomic(continuo_body) body;
   _Atomic(void *) context;
   _Atomic uint32_t total;
+  _Atomic int instructions;  // what the caller forces
   _Alignas(LINE) _Atomic int sleepers;
   _Atomic int stop;
   _Atomic uint64_t helped;
@@ -87,10 +90,13 @@ static uint32_t take(continuo_pool *pool) {
     continuo_body body = atomic_load_explicit(&pool->body, memory_order_relaxed);
     void *context = atomic_load_explicit(&pool->context, memory_order_relaxed);
     uint32_t total = atomic_load_explicit(&pool->total, memory_order_relaxed);
+    int instructions = atomic_load_explicit(&pool->instructions, memory_order_relaxed);
     if (!atomic_compare_exchange_weak_explicit(&pool->work, &work, work - 1, memory_order_acq_rel,
                                                memory_order_acquire))
       continue;
+    int before = continuo_instructions_force(instructions);
     body((intptr_t)(total - (uint32_t)work), context);
+    continuo_instructions_force(before);
     atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
     count++;
     work = atomic_load_explicit(&pool->work, memory_order_acquire);
@@ -146,6 +152,7 @@ continuo_pool *continuo_pool_create(int threads, int pinned) {
   atomic_init(&pool->body, NULL);
   atomic_init(&pool->context, NULL);
   atomic_init(&pool->total, 0);
+  atomic_init(&pool->instructions, -1);
   atomic_init(&pool->sleepers, 0);
   atomic_init(&pool->stop, 0);
   atomic_init(&pool->helped, 0);
@@ -190,6 +197,7 @@ __attribute__((swiftcall)) void continuo_pool_run(
   atomic_store_explicit(&pool->body, body, memory_order_relaxed);
   atomic_store_explicit(&pool->context, context, memory_order_relaxed);
   atomic_store_explicit(&pool->total, (uint32_t)chunks, memory_order_relaxed);
+  atomic_store_explicit(&pool->instructions, continuo_instructions_forced(), memory_order_relaxed);
   atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
   // Sequentially consistent with the helper's "count myself asleep, then look again".
   atomic_store(&pool->work, (generation + 1) << 32 | (uint32_t)chunks);

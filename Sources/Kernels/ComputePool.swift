@@ -20,6 +20,7 @@ import Synchronization
   package let threads: Int
   private let handle: OpaquePointer
   private let busy = Atomic<Bool>(false)
+  private var scratchMemory = RawBuffer(bytes: 0)
 
   /// Makes a pool of `threads` threads (the caller and `threads - 1` helpers; fewer when the system
   /// refuses more).
@@ -46,6 +47,14 @@ import Synchronization
       !busy.exchange(true, ordering: .acquiring), "a pool runs one kernel at a time, not nested")
     unsafe runChunks(handle, chunks, body)
     busy.store(false, ordering: .releasing)
+  }
+
+  /// Memory for a kernel's intermediate values, at least `bytes` of it, kept from run to run: nothing is
+  /// allocated unless more is asked for than ever before. Of use only to the thread that calls `run`,
+  /// and only until it asks again.
+  func scratch(bytes: Int) -> UnsafeMutableRawPointer {
+    if scratchMemory.bytes < bytes { scratchMemory = RawBuffer(bytes: max(bytes * 2, 1 << 16)) }
+    return unsafe scratchMemory.base
   }
 
   /// Runs so far in which a helper computed something: shows that the helpers take part.

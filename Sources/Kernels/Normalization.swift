@@ -1,4 +1,6 @@
-// Layer and root-mean-square normalisation of rows.
+// Layer and root-mean-square normalisation of rows. The slow twins are in the tests.
+
+internal import CKernels
 
 /// y = (x − mean) / √(variance + epsilon) · weight + bias, row by row (biased variance).
 ///
@@ -13,20 +15,20 @@ package func layerNorm(
 ) {
   let width = weight.count
   precondition(x.count == y.count && x.count % width == 0 && (bias.isEmpty || bias.count == width))
-  for row in 0..<x.count / width {
-    let start = row * width
-    var sum: Float = 0
-    for i in 0..<width { sum += x[start + i] }
-    let mean = sum / Float(width)
-    var squares: Float = 0
-    for i in 0..<width {
-      let centred = x[start + i] - mean
-      squares += centred * centred
-    }
-    let scale = 1 / (squares / Float(width) + epsilon).squareRoot()
-    for i in 0..<width {
-      let normal = (x[start + i] - mean) * scale * weight[i]
-      y[start + i] = bias.isEmpty ? normal : normal + bias[i]
+  unsafe x.withUnsafeBufferPointer { x in
+    unsafe y.withUnsafeMutableBufferPointer { y in
+      unsafe weight.withUnsafeBufferPointer { weight in
+        unsafe bias.withUnsafeBufferPointer { bias in
+          guard let from = x.baseAddress, let to = y.baseAddress, let w = weight.baseAddress else {
+            return
+          }
+          for row in 0..<x.count / width {
+            unsafe continuo_layer_norm(
+              from + row * width, w, bias.isEmpty ? nil : bias.baseAddress, width, epsilon,
+              to + row * width)
+          }
+        }
+      }
     }
   }
 }
@@ -42,11 +44,16 @@ package func rmsNorm(
 ) {
   let width = weight.count
   precondition(x.count == y.count && x.count % width == 0)
-  for row in 0..<x.count / width {
-    let start = row * width
-    var squares: Float = 0
-    for i in 0..<width { squares += x[start + i] * x[start + i] }
-    let scale = 1 / (squares / Float(width) + epsilon).squareRoot()
-    for i in 0..<width { y[start + i] = x[start + i] * scale * weight[i] }
+  unsafe x.withUnsafeBufferPointer { x in
+    unsafe y.withUnsafeMutableBufferPointer { y in
+      unsafe weight.withUnsafeBufferPointer { weight in
+        guard let from = x.baseAddress, let to = y.baseAddress, let w = weight.baseAddress else {
+          return
+        }
+        for row in 0..<x.count / width {
+          unsafe continuo_rms_norm(from + row * width, w, width, epsilon, to + row * width)
+        }
+      }
+    }
   }
 }

@@ -1,0 +1,80 @@
+// Products with float and bfloat16 weights, row-major as in a checkpoint: one running sum of sixteen
+// lanes for each pair of row and column. ROWS × COLUMNS pairs are in flight at a time.
+
+#define DENSE(ELEMENT, LOAD, LOAD_PART, NAME)                                                       \
+  INLINE void NAME##_block(const ELEMENT *w, size_t n, int rows, const float *x, int columns,      \
+                           float *y, size_t stride, size_t ahead) {                                \
+    f32x16 sum[ROWS][COLUMNS];                                                                      \
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int c = 0; c < columns; c++) sum[r][c] =      \
+        all(0);                                                                                     \
+    size_t i = 0;                                                                                   \
+    for (; i + 16 <= n; i += 16) {                                                                  \
+      f32x16 a[COLUMNS];                                                                            \
+      UNROLL for (int c = 0; c < columns; c++) a[c] = load(x + c * n + i);                          \
+      UNROLL for (int r = 0; r < rows; r++) {                                                       \
+        __builtin_prefetch(w + r * n + i + ahead, 0, 3);                                            \
+        f32x16 b = LOAD(w + r * n + i);                                                             \
+        UNROLL for (int c = 0; c < columns; c++) sum[r][c] = multiply_add(b, a[c], sum[r][c]);      \
+      }                                                                                             \
+    }                                                                                               \
+    if (i < n) {                                                                                    \
+      f32x16 a[COLUMNS];                                                                            \
+      UNROLL for (int c = 0; c < columns; c++) a[c] = load_part(x + c * n + i, n - i);              \
+      UNROLL for (int r = 0; r < rows; r++) {                                                       \
+        f32x16 b = LOAD_PART(w + r * n + i, n - i);                                                 \
+        UNROLL for (int c = 0; c < columns; c++) sum[r][c] = multiply_add(b, a[c], sum[r][c]);      \
+      }                                                                                             \
+    }                                                                                               \
+    UNROLL for (int r = 0; r < rows; r++) UNROLL for (int c = 0; c < columns; c++)                  \
+        y[c * stride + r] = sum_of(sum[r][c]);                                                      \
+  }                                                                                                 \
+  INLINE void NAME##_columns(const ELEMENT *w, size_t rows, size_t n, const float *x, int columns, \
+                             float *y, size_t stride, int together) {                              \
+    size_t r = 0;                                                                                   \
+    for (; r + together <= rows; r += together)                                                     \
+      NAME##_block(w + r * n, n, together, x, columns, y + r, stride,                               \
+                   together == 1 ? PREFETCH / sizeof(ELEMENT) : together * n);                      \
+    for (; r < rows; r++)                                                                           \
+      NAME##_block(w + r * n, n, 1, x, columns, y + r, stride, PREFETCH / sizeof(ELEMENT));         \
+  }                                                                                                 \
+  TARGET static void NAME(const ELEMENT *w, size_t rows, size_t n, const float *x, size_t count,   \
+                          float *y, size_t stride) {                                               \
+    /* Up to COLUMNS vectors: memory is the limit, so rows are read one after the other. */         \
+    const int few = count <= COLUMNS;                                                               \
+    for (size_t c = 0; c < count; c += COLUMNS) {                                                   \
+      const float *part = x + c * n;                                                                \
+      float *out = y + c * stride;                                                                  \
+      switch (count - c < COLUMNS ? count - c : COLUMNS) {                                          \
+        case 1: NAME##_columns(w, rows, n, part, 1, out, stride, 1); break;                            \
+        case 2: NAME##_columns(w, rows, n, part, 2, out, stride, 1); break;                            \
+        case 3: NAME##_columns(w, rows, n, part, 3 <= COLUMNS ? 3 : 1, out, stride, 1); break;         \
+        default:                                                                                    \
+          if (few)                                                                                  \
+            NAME##_columns(w, rows, n, part, COLUMNS, out, stride, 1);                              \
+          else                                                                                      \
+            NAME##_columns(w, rows, n, part, COLUMNS, out, stride, ROWS);                           \
+          break;                                                                                    \
+      }                                                                                             \
+    }                                                                                               \
+  }
+
+DENSE(float, load, load_part, dense_f32)
+DENSE(uint16_t, load_bf16, load_bf16_part, dense_bf16)
+
+TARGET static uint64_t read_words(const void *from, size_t bytes) {
+  typedef uint64_t u64x8 __attribute__((vector_size(64)));
+  const char *p = from;
+  u64x8 sum[4] = {0};
+  for (size_t i = 0; i + 256 <= bytes; i += 256) {
+    UNROLL for (int k = 0; k < 4; k++) {
+      u64x8 v;
+      __builtin_prefetch(p + i + PREFETCH + 64 * k, 0, 3);
+      memcpy(&v, p + i + 64 * k, sizeof v);
+      sum[k] += v;
+    }
+  }
+  u64x8 total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+  uint64_t result = 0;
+  for (int i = 0; i < 8; i++) result += total[i];
+  return result;
+}

@@ -1,0 +1,6 @@
+// The table of the instruction set whose file includes this.
+static const continuo_table table = {
+    dense_f32,   dense_bf16, quantise, tiles_int8, tiles_int4, cache_store,
+    attend,      softmax,    gelu,     elu,        sigmoid,    hyperbolic_tangent,
+    layer_norm,  rms_norm,   read_words,
+};
