@@ -115,7 +115,7 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["CJACK"], path: "Tests/TestSupport", swiftSettings: strict
+      name: "TestSupport", dependencies: ["CJACK", "Models"], path: "Tests/TestSupport", swiftSettings: strict
     ),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
     .testTarget(

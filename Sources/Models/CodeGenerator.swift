@@ -226,7 +226,7 @@ package final class CodeGenerator {
       let isKnown = frame >= window.origin && frame >= 0 && frame < frameLimit
       tokens[k] = isKnown ? kept[(frame - firstFrame) * pattern.codebooks + k] : special
     }
-    for stream in window.streams { stream.feed(tokens.span) }
+    for stream in window.streams { stream.feed(tokens) }
   }
 
   private func draw() {

@@ -29,26 +29,6 @@ package struct DelayPattern: Sendable, Equatable {
   /// The step at which the last code of `frame` stands.
   package func lastStep(ofFrame frame: Int) -> Int { 1 + frame + longestDelay }
 
-  /// Steps of logits that are needed for all codes of `frames` frames.
-  package func steps(forFrames frames: Int) -> Int { frames == 0 ? 0 : frames + longestDelay }
-
   /// Frames that are whole after the tokens of the steps up to and including `step` are known.
   package func wholeFrames(afterStep step: Int) -> Int { max(0, step - longestDelay) }
-
-  /// Writes the tokens of `step` (K).
-  /// - Parameters:
-  ///   - codes: (frames, K), frame by frame.
-  ///   - frames: how many frames `codes` holds; later ones are the special token.
-  ///   - origin: the frame that counts as frame 0 of the pattern.
-  ///   - special: the special token, V.
-  package func tokens(
-    step: Int, codes: Span<Int32>, frames: Int, origin: Int = 0, special: Int32,
-    into tokens: inout MutableSpan<Int32>
-  ) {
-    for k in 0..<codebooks {
-      let frame = frame(step: step, codebook: k)
-      let isKnown = frame >= 0 && origin + frame < frames
-      tokens[k] = isKnown ? codes[(origin + frame) * codebooks + k] : special
-    }
-  }
 }

@@ -107,7 +107,7 @@ package final class LanguageModelStream {
 
   /// Adds one position to the next pass.
   /// - Parameter tokens: one id per codebook (K), each 0 … V (V is the special token).
-  package func feed(_ tokens: Span<Int32>) {
+  package func feed(_ tokens: [Int32]) {
     precondition(tokens.count == config.codebooks, "\(tokens.count) tokens for K codebooks")
     precondition(length + pendingCount < capacity, "the stream is full")
     for book in 0..<tokens.count {

@@ -55,7 +55,7 @@ package struct MusicGenCheck {
       var heads = [Float](repeating: 0, count: config.layers * steps * C)
       for step in 0..<steps {
         let tokens = (0..<K).map { input[$0 * steps + step] }
-        stream.feed(tokens.span)
+        stream.feed(tokens)
         model.languageModel.step([stream], workspace: workspace, pool: pool)
         stream.withLogits { values, _ in
           for k in 0..<K {
