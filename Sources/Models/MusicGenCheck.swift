@@ -22,6 +22,7 @@ package struct MusicGenCheck {
   /// Compares every tensor.
   package func run() throws {
     try checkText()
+    try checkCodec()
     try checkDecoder()
     try checkGeneration()
   }
@@ -35,10 +36,62 @@ package struct MusicGenCheck {
   }
 
   private func text() throws -> TextContext {
-    let states = model.textEncoder.encode(try sheet.integers("text_ids"), pool: pool)
-    return TextContext(
-      states: model.textEncoder.project(states, pool: pool).span, model: model.languageModel,
-      pool: pool)
+    model.context(ofTextIDs: try sheet.integers("text_ids"), pool: pool)
+  }
+
+  private func checkCodec() throws {
+    if sheet.has("wave_codes") {
+      sheet.input("wave")
+      try checkCodes("wave_codes", of: try sheet.floats("wave"))
+    }
+    if sheet.has("codes_wave") {
+      sheet.input("codes")
+      let shape = Array(try sheet.shape("codes").suffix(2))
+      let codes = transpose(try sheet.integers("codes"), rows: shape[0])
+      try sheet.compare("codes_wave", model.codec.decode(codes, codebooks: shape[0], pool: pool))
+    }
+  }
+
+  /// Compares codes, excusing those where the reference's two best distances are equal to 1e-5.
+  private func checkCodes(_ name: String, of wave: [Float]) throws {
+    let shape = Array(try sheet.shape(name).suffix(2))
+    let (books, frames) = (shape[0], shape[1])
+    let expected = transpose(try sheet.integers(name), rows: books)
+    let latents = try model.codec.latents(of: wave, pool: pool)
+    let codes = model.codec.quantise(latents, codebooks: books, pool: pool)
+    var excused = 0
+    for frame in 0..<min(frames, codes.count / books) {
+      let range = frame * books..<(frame + 1) * books
+      let (ours, reference) = (Array(codes[range]), Array(expected[range]))
+      guard let first = ours.indices.first(where: { ours[$0] != reference[$0] }) else { continue }
+      let width = model.codec.config.hiddenSize
+      let latent = Array(latents[frame * width..<(frame + 1) * width])
+      if isTie(
+        latent, before: Array(reference[..<first]), candidates: (ours[first], reference[first]))
+      {
+        excused += ours.indices.count { ours[$0] != reference[$0] }
+      }
+    }
+    try sheet.compare(name, transpose(codes, rows: codes.count / books), excused: excused)
+  }
+
+  /// Whether two codes of the next book are equally near to what the books before left over.
+  private func isTie(_ latent: [Float], before: [Int32], candidates: (Int32, Int32)) -> Bool {
+    func distance(_ code: Int32) -> Double {
+      var sum = [Float](repeating: 0, count: latent.count)
+      var target = sum.mutableSpan
+      let codes = before + [code]
+      model.codec.quantiser.decode(codes.span, count: 1, books: codes.count, into: &target)
+      return zip(latent, sum).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+    }
+    let (a, b) = (distance(candidates.0), distance(candidates.1))
+    return abs(a - b) < 1e-5 * max(a, b)
+  }
+
+  /// The transpose of a matrix of `rows` rows.
+  private func transpose(_ values: [Int32], rows: Int) -> [Int32] {
+    let columns = values.count / max(rows, 1)
+    return (0..<columns).flatMap { column in (0..<rows).map { values[$0 * columns + column] } }
   }
 
   private func checkDecoder() throws {
@@ -83,6 +136,21 @@ package struct MusicGenCheck {
       try sheet.compare(name, result.logits)
       try checkWave("greedy_wave_g\(guidance)", codes: result.codes)
     }
+    guard sheet.has("continued_wave") else { return }
+    let promptWave = try sheet.floats("continued_prompt_wave")
+    sheet.input("continued_prompt_wave")
+    let shape = Array(try sheet.shape("prompt_codes").suffix(2))
+    // The golden prompt codes were decoded to the golden prompt audio; the reference then encoded
+    // that audio again, which is where the continuation starts.
+    let golden = transpose(try sheet.integers("prompt_codes"), rows: shape[0])
+    let decoded = try model.decode(golden, pool: pool).flatMap { $0 }
+    try sheet.compare("continued_prompt_wave", decoded)
+    sheet.input("prompt_codes")
+    let prompt = try model.encode([promptWave], pool: pool)
+    let frames = try sheet.shape("continued_wave")[2] / model.hop
+    let steps = frames - prompt.count / shape[0] + model.config.decoder.codebooks - 1
+    let result = greedy(prompt: prompt, steps: steps, guidance: 1, text: try text())
+    try checkWave("continued_wave", codes: result.codes)
   }
 
   /// A generation of fixed length by the most likely codes, as the reference's `generate`.
@@ -108,7 +176,8 @@ package struct MusicGenCheck {
     return (generator.codes(0..<frames), logits)
   }
 
+  /// Compares the audio of codes (frames, K) with golden audio (1, channels, samples).
   private func checkWave(_ name: String, codes: [Int32]) throws {
-    sheet.skip(name, because: "the codec is not there yet")
+    try sheet.compare(name, try model.decode(codes, pool: pool).flatMap { $0 })
   }
 }
