@@ -117,7 +117,7 @@ package struct SteeringCheck {
     for step in 0..<steps {
       steering?.decide(step: step)
       let column = (0..<K).map { tokens[$0 * steps + step] }
-      stream.feed(column.span)
+      stream.feed(column)
       model.step([stream], workspace: workspace, pool: pool)
       stream.withLogits { values, _ in logits += values.array() }
       guard let steering else { continue }
