@@ -126,7 +126,11 @@ let package = Package(
       resources: [], swiftSettings: numeric),
     .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "EngineTests", dependencies: ["Engine", "Models", "HouseModel", "TestSupport"],
+      name: "EngineTests",
+      dependencies: [
+        "Engine", "Models", "HouseModel", "TestSupport",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "AttributionTests", dependencies: ["Attribution", "Models", "Kernels", "TestSupport"],
