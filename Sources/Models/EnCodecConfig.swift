@@ -69,12 +69,18 @@ package struct EnCodecConfig: Sendable, Equatable, Decodable {
   package init(from decoder: any Decoder) throws {
     let table = try decoder.container(keyedBy: Key.self)
     func read<T: Decodable>(_ value: inout T, _ key: Key) throws {
-      if let found = try table.decodeIfPresent(T.self, forKey: key) { value = found }
+      do {
+        if let found = try table.decodeIfPresent(T.self, forKey: key) { value = found }
+      } catch {
+        throw EnCodecError.badSetting(
+          setting: key.rawValue, value: "not a value of type \(T.self)", reason: "it cannot be read"
+        )
+      }
     }
     try read(&samplingRate, .samplingRate)
     try read(&audioChannels, .audioChannels)
     try read(&normalize, .normalize)
-    chunkLengthSeconds = try table.decodeIfPresent(Double.self, forKey: .chunkLengthSeconds)
+    try read(&chunkLengthSeconds, .chunkLengthSeconds)
     try read(&hiddenSize, .hiddenSize)
     try read(&filters, .filters)
     try read(&residualLayers, .residualLayers)
@@ -100,14 +106,9 @@ package struct EnCodecConfig: Sendable, Equatable, Decodable {
   /// - Throws: `EnCodecError`.
   package init(json: Data) throws {
     do { self = try JSONDecoder().decode(EnCodecConfig.self, from: json) } catch {
-      var field = "configuration"
-      if case .typeMismatch(_, let context) = error as? DecodingError {
-        field = context.codingPath.first?.stringValue ?? field
-      } else if case .dataCorrupted(let context) = error as? DecodingError {
-        field = context.codingPath.first?.stringValue ?? field
-      }
-      throw EnCodecError.badSetting(
-        setting: field, value: "of the wrong type", reason: "it cannot be read")
+      throw error as? EnCodecError
+        ?? .badSetting(
+          setting: "configuration", value: "not a JSON object", reason: "it cannot be read")
     }
     try check()
   }

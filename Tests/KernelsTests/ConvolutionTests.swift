@@ -1,0 +1,92 @@
+import TestSupport
+import Testing
+
+@testable import Kernels
+
+/// The definition, in double precision: y[t][o] = b[o] + Σ w[o][c][j] x[t·stride + j·dilation][c].
+func slowConvolution(
+  _ x: [Float], weights: [Float], bias: [Float], inputs: Int, outputs: Int, taps: Int, stride: Int,
+  dilation: Int, rows: Int
+) -> [Double] {
+  var y = [Double](repeating: 0, count: rows * outputs)
+  for t in 0..<rows {
+    for o in 0..<outputs {
+      var sum = Double(bias[o])
+      for c in 0..<inputs {
+        for j in 0..<taps {
+          sum +=
+            Double(weights[(o * inputs + c) * taps + j])
+            * Double(x[(t * stride + j * dilation) * inputs + c])
+        }
+      }
+      y[t * outputs + o] = sum
+    }
+  }
+  return y
+}
+
+/// Largest allowed error of a sum of `terms` products of numbers about 1 in any order: partial sums are
+/// about √k, each is rounded by 2⁻²⁴ of itself, so the deviation is below 2⁻²⁴ · terms; four of them.
+func sumTolerance(_ terms: Int) -> Double { 4 * 0x1p-24 * Double(terms + 4) }
+
+@Suite("Convolution")
+struct ConvolutionTests {
+  struct Shape: CustomStringConvertible {
+    var inputs: Int
+    var outputs: Int
+    var taps: Int
+    var stride = 1
+    var dilation = 1
+    var description: String {
+      "\(inputs)→\(outputs), \(taps) taps, /\(stride), dilated \(dilation)"
+    }
+  }
+
+  static let shapes = [
+    Shape(inputs: 1, outputs: 8, taps: 7), Shape(inputs: 5, outputs: 3, taps: 3),
+    Shape(inputs: 8, outputs: 1, taps: 7), Shape(inputs: 4, outputs: 33, taps: 8, stride: 4),
+    Shape(inputs: 3, outputs: 70, taps: 10, stride: 5), Shape(inputs: 6, outputs: 9, taps: 1),
+    Shape(inputs: 4, outputs: 6, taps: 3, dilation: 4), Shape(inputs: 16, outputs: 130, taps: 2),
+    Shape(inputs: 2, outputs: 5, taps: 4, stride: 3), Shape(inputs: 130, outputs: 64, taps: 3),
+  ]
+
+  @Test("equals the definition for few and many rows", arguments: shapes)
+  func definition(shape: Shape) {
+    var random = TestRandom(seed: 1)
+    let weights = random.normal(shape.outputs * shape.inputs * shape.taps)
+    let bias = random.normal(shape.outputs)
+    let convolution = Convolution(
+      weights: weights, bias: bias, inputChannels: shape.inputs, outputChannels: shape.outputs,
+      taps: shape.taps, stride: shape.stride, dilation: shape.dilation)
+    for rows in [1, 2, 4, 5, 17, 31, 32, 33, 100, 259] {
+      let x = random.normal(((rows - 1) * shape.stride + convolution.reach) * shape.inputs)
+      let expected = slowConvolution(
+        x, weights: weights, bias: bias, inputs: shape.inputs, outputs: shape.outputs,
+        taps: shape.taps, stride: shape.stride, dilation: shape.dilation, rows: rows)
+      let skip = random.normal(rows * shape.outputs)
+      for (added, activate) in [([], false), (skip, false), ([], true), (skip, true)] {
+        var results: [[Float]] = []
+        for threads in [1, 3] {
+          var y = [Float](repeating: .nan, count: rows * shape.outputs)
+          var workspace = [Float](
+            repeating: .nan, count: convolution.workspaceCount(outputs: rows))
+          var output = y.mutableSpan
+          var scratch = workspace.mutableSpan
+          convolution.apply(
+            x.span, outputs: rows, skip: added.span, activate: activate, into: &output,
+            workspace: &scratch, pool: ComputePool(threads: threads))
+          results.append(y)
+        }
+        #expect(results[0] == results[1], "threads change the result")
+        let tolerance = sumTolerance(shape.inputs * shape.taps)
+        let worst = expected.indices.reduce(0.0) { worst, i in
+          var value = expected[i] + (added.isEmpty ? 0 : Double(added[i]))
+          if activate && value < 0 { value = slowExponentialMinusOne(value) }
+          let error = abs(value - Double(results[0][i]))
+          return error.isNaN ? .infinity : max(worst, error)
+        }
+        #expect(worst <= tolerance, "\(rows) rows")
+      }
+    }
+  }
+}
