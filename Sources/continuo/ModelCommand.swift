@@ -1,6 +1,7 @@
 // `continuo model`: what a checkpoint is, and whether this build agrees with the reference about it.
 
 import ArgumentParser
+import Attribution
 import Foundation
 import Kernels
 import Models
@@ -35,13 +36,18 @@ struct ModelCheckCommand: ParsableCommand {
     guard !files.isEmpty else { throw CheckError.noGolden(folder: golden) }
     let pool = ComputePool(threads: max(threads, 1))
     var results: [CheckResult] = []
-    let loaded = try MusicGen(folder: folder)
+    let isDiffusion = AttributionCheck.isDiffusion(folder: folder)
+    let loaded = isDiffusion ? nil : try MusicGen(folder: folder)
     for file in files {
       let sheet = try CheckSheet(file: URL(fileURLWithPath: golden).appendingPathComponent(file))
-      if MusicGenCheck.knows(sheet) {
+      if isDiffusion {
+        try AttributionCheck(diffusion: folder, sheet: sheet).run()
+      } else if AttributionCheck.knowsLanguage(sheet) {
+        try AttributionCheck(language: folder, sheet: sheet).run()
+      } else if let loaded, MusicGenCheck.knows(sheet) {
         try MusicGenCheck(model: loaded, sheet: sheet, pool: pool).run()
       }
-      if SteeringCheck.knows(sheet) {
+      if let loaded, SteeringCheck.knows(sheet) {
         let place = URL(fileURLWithPath: golden).appendingPathComponent(file)
         try SteeringCheck(model: loaded.languageModel, sheet: sheet, file: place, pool: pool).run()
       }
