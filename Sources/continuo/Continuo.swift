@@ -11,7 +11,7 @@ struct Continuo: AsyncParsableCommand {
     commandName: "continuo",
     abstract: "Makes music go on: renders, checks models, trains probes, credits sources.",
     version: "0.1.0",
-    subcommands: [ModelCommand.self])
+    subcommands: [ModelCommand.self, PresetCommand.self])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.
   static func main() async {
