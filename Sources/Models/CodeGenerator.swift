@@ -168,6 +168,27 @@ package final class CodeGenerator {
     nextStep += 1
   }
 
+  /// Runs the next step of several generators of one model in one pass over its weights. Up to
+  /// `LanguageModel.exactColumns` columns each gets the codes that it would get alone, bit for bit.
+  package static func step(_ generators: [CodeGenerator]) {
+    guard let first = generators.first else { return }
+    var streams: [LanguageModelStream] = []
+    for generator in generators {
+      precondition(generator.model === first.model, "generators of different models")
+      generator.prefill()
+      generator.steering?.decide(step: generator.nextStep)
+      let fillsOther = generator.feedStep()
+      streams += generator.current.streams
+      if fillsOther { streams += generator.other.streams }
+    }
+    first.model.step(streams, workspace: first.workspace, pool: first.pool)
+    for generator in generators {
+      generator.readHeads(step: generator.nextStep)
+      generator.draw()
+      generator.nextStep += 1
+    }
+  }
+
   /// Goes back so that `step` is the next step: its tokens and all later ones are forgotten.
   ///
   /// - Parameter step: not before the first generated step, nor further back than half a window.
@@ -194,6 +215,16 @@ package final class CodeGenerator {
   private var nextOrigin: Int { current.origin + plan.length - plan.context }
 
   private func pass() {
+    if feedStep() {
+      model.step(current.streams, and: other.streams, workspace: workspace, pool: pool)
+    } else {
+      model.step(current.streams, workspace: workspace, pool: pool)
+    }
+  }
+
+  /// Moves the window when it is full and feeds the tokens of the next step's pass.
+  /// - Returns: whether the next window takes part in the pass.
+  private func feedStep() -> Bool {
     let position = nextStep - 1
     if position - current.origin == plan.length {
       swap(&current, &other)
@@ -203,10 +234,7 @@ package final class CodeGenerator {
     for stream in other.streams { stream.steering = nil }
     feed(current, position: position)
     let target = plan.filled(beforePosition: position + 1, origin: current.origin)
-    guard target > 0 else {
-      model.step(current.streams, workspace: workspace, pool: pool)
-      return
-    }
+    guard target > 0 else { return false }
     if other.origin != nextOrigin {
       other.origin = nextOrigin
       other.start = .max
@@ -215,7 +243,7 @@ package final class CodeGenerator {
     for p in other.streams[0].length..<max(target, other.streams[0].length) {
       feed(other, position: other.origin + p)
     }
-    model.step(current.streams, and: other.streams, workspace: workspace, pool: pool)
+    return true
   }
 
   /// Adds the tokens of `position` to the next pass of a window's streams.

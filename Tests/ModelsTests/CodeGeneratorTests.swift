@@ -155,4 +155,25 @@ struct CodeGeneratorTests {
     let rest = generator.codes(generator.firstFrame..<generator.wholeFrames)
     #expect(Array(expected[(generator.firstFrame * K)...]) == rest)
   }
+
+  @Test("generators that share passes make the codes that each makes alone")
+  func together() throws {
+    let model = try randomLanguageModel()
+    let pool = ComputePool()
+    func generator(_ seed: UInt64) -> CodeGenerator {
+      CodeGenerator(
+        model: model, prompt: prompt(4 + Int(seed)),
+        settings: SamplingSettings(topK: 0, seed: seed), plan: shortWindows, pool: pool)
+    }
+    let alone = (1...3).map { seed in
+      let generator = generator(UInt64(seed))
+      for _ in 0..<90 { generator.step() }
+      return generator.codes(generator.firstFrame..<generator.wholeFrames)
+    }
+    let together = (1...3).map { generator(UInt64($0)) }
+    for _ in 0..<90 { CodeGenerator.step(together) }
+    for (generator, codes) in zip(together, alone) {
+      #expect(generator.codes(generator.firstFrame..<generator.wholeFrames) == codes)
+    }
+  }
 }

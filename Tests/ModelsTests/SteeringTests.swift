@@ -278,6 +278,68 @@ struct SteeringTests {
       #expect(abs(together[index] - sum) < 1e-3)
     }
   }
+
+  /// Random probes of all heads of a language model.
+  private func modelDirection(_ model: LanguageModel, seed: UInt64) -> SteeringDirection {
+    var random = TestRandom(seed: seed)
+    let config = model.config
+    let count = config.layers * config.heads
+    let probes = ProbeSet(
+      layers: config.layers, heads: config.heads, headDimension: config.headDimension,
+      theta: random.normal(count * config.headDimension), bias: random.normal(count),
+      sigma: random.normal(count).map { abs($0) + 0.5 },
+      accuracyTrain: (0..<count).map { _ in 0.6 + 0.3 * random.uniform() },
+      accuracyTest: (0..<count).map { _ in 0.6 + 0.3 * random.uniform() },
+      meanDifference: random.normal(count * config.headDimension))
+    return SteeringDirection(
+      probes: probes, options: DirectionOptions(monitors: 2),
+      projections: model.layers.map(\.attentionOutput), pool: ComputePool())
+  }
+
+  private func codes(_ model: LanguageModel, _ steering: Steering?, detour: Bool = false) -> [Int32]
+  {
+    let generator = CodeGenerator(
+      model: model, settings: SamplingSettings(topK: 0, seed: 3), steering: steering,
+      pool: ComputePool())
+    var states: [SteeringState] = []
+    func play(until step: Int) {
+      while generator.nextStep <= step {
+        if let steering { states.append(steering.state) }
+        generator.step()
+      }
+    }
+    play(until: 60)
+    if detour, let steering {
+      generator.rollBack(toStep: 31)
+      steering.state = states[30]
+      states.removeSubrange(30...)
+      play(until: 60)
+    }
+    return generator.codes(0..<generator.wholeFrames)
+  }
+
+  @Test("in the model, knobs at 0 change no code, knobs that are up do, and rolling back replays")
+  func inTheModel() throws {
+    let model = try randomLanguageModel()
+    let config = model.config
+    let steering = Steering(layers: config.layers, width: config.hidden)
+    for slot in 0..<7 {
+      steering.place(modelDirection(model, seed: UInt64(slot)), slot: slot)
+    }
+    let plain = codes(model, nil)
+    #expect(codes(model, steering) == plain)
+    for slot in 0..<3 {
+      steering.settings[slot].strength = 1
+      steering.settings[slot].period = 2
+    }
+    steering.reset()
+    let steered = codes(model, steering)
+    #expect(steered != plain)
+    let end = steering.state.slots[1]
+    steering.reset()
+    #expect(codes(model, steering, detour: true) == steered)
+    #expect(steering.state.slots[1] == end)
+  }
 }
 
 extension Double {
