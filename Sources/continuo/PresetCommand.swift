@@ -187,7 +187,7 @@ struct PresetInfoCommand: ParsableCommand {
     commandName: "info", abstract: "What a bundle holds and whether it fits a model.",
     discussion: "Example: continuo preset info drums.continuo --model house")
 
-  @Argument(help: "A file, a folder, ID or ID@VERSION.") var bundle: String
+  @ArgumentParser.Argument(help: "A file, a folder, ID or ID@VERSION.") var bundle: String
   @OptionGroup var against: PresetModelOption
   @Flag(help: "As JSON.") var json = false
 
@@ -207,7 +207,7 @@ struct PresetVerifyCommand: ParsableCommand {
       Example: continuo preset verify stranger.continuo --model house
       """)
 
-  @Argument(help: "A file, a folder, ID or ID@VERSION.") var bundle: String
+  @ArgumentParser.Argument(help: "A file, a folder, ID or ID@VERSION.") var bundle: String
   @OptionGroup var against: PresetModelOption
 
   func run() throws {
@@ -232,7 +232,7 @@ struct PresetPackCommand: ParsableCommand {
       Example: continuo preset pack my-drums --out my-drums.continuo
       """)
 
-  @Argument(help: "A bundle's folder.") var folder: String
+  @ArgumentParser.Argument(help: "A bundle's folder.") var folder: String
   @Option(help: "The file to write; default: ID@VERSION.continuo here.") var out: String?
 
   func run() throws {
@@ -253,7 +253,7 @@ struct PresetInstallCommand: ParsableCommand {
       Example: continuo preset install drums.continuo
       """)
 
-  @Argument(help: "A file or a folder.") var bundle: String
+  @ArgumentParser.Argument(help: "A file or a folder.") var bundle: String
 
   func run() throws {
     let installed = try PresetLibrary().install(URL(fileURLWithPath: bundle))
@@ -267,7 +267,7 @@ struct PresetRemoveCommand: ParsableCommand {
     commandName: "remove", abstract: "Removes an installed bundle.",
     discussion: "Example: continuo preset remove org.example.drums@1.0.0")
 
-  @Argument(help: "ID (the version that wins) or ID@VERSION.") var bundle: String
+  @ArgumentParser.Argument(help: "ID (the version that wins) or ID@VERSION.") var bundle: String
 
   func run() throws {
     let library = PresetLibrary()
@@ -289,7 +289,7 @@ struct PresetNewCommand: ParsableCommand {
                  --from drums --from bass --author "Ann Example" --licence CC-BY-4.0
       """)
 
-  @Argument(help: "The folder or .continuo file to write.") var out: String
+  @ArgumentParser.Argument(help: "The folder or .continuo file to write.") var out: String
   @Option(help: "Reverse domain name.") var id: String
   @Option(help: "Name.") var name: String
   @Option(help: "Version, three numbers.") var version = "1.0.0"
