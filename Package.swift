@@ -136,6 +136,7 @@ let package = Package(
       name: "AttributionTests", dependencies: ["Attribution", "Models", "Kernels", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
-      name: "CommandTests", dependencies: ["continuo", "TestSupport"], swiftSettings: strict),
+      name: "CommandTests", dependencies: ["continuo", "Audio", "Models", "TestSupport"],
+      swiftSettings: strict),
   ]
 )

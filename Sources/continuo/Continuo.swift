@@ -11,7 +11,11 @@ struct Continuo: AsyncParsableCommand {
     commandName: "continuo",
     abstract: "Makes music go on: renders, checks models, trains probes, credits sources.",
     version: "0.1.0",
-    subcommands: [ModelCommand.self, PresetCommand.self])
+    subcommands: [
+      RenderCommand.self,
+      ModelCommand.self,
+      PresetCommand.self,
+    ])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.
   static func main() async {
@@ -27,7 +31,12 @@ struct Continuo: AsyncParsableCommand {
       FileHandle.standardError.write(Data("continuo: error: \(explanation(of: error))\n".utf8))
       Foundation.exit(error.kind.rawValue)
     } catch {
-      exit(withError: error)
+      // Help, the version and a plain exit status are no errors; the rest is a wrong command line.
+      guard exitCode(for: error) == .validationFailure else { exit(withError: error) }
+      let line = message(for: error).split(separator: "\n").joined(separator: ", ")
+      FileHandle.standardError.write(
+        Data("continuo: error: \(printable(line, limit: 2000)); see continuo help\n".utf8))
+      Foundation.exit(FailureKind.usage.rawValue)
     }
   }
 }

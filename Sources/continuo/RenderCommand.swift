@@ -1,0 +1,142 @@
+// `continuo render`: music into a file, from a prompt, a text or nothing. Offline; the same loop as the
+// daemon's.
+
+import ArgumentParser
+import Audio
+import Foundation
+import HouseModel
+import Kernels
+import Models
+import Reporting
+
+extension WeightFormat: ExpressibleByArgument {}
+
+struct RenderCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "render",
+    abstract: "Continues an audio file, or makes music from a text, into a file.",
+    discussion: """
+      The output begins with the prompt, as the model hears it, and goes on for --seconds of new music. \
+      More than 30 seconds are made by windows that follow each other without a seam. The same seed gives \
+      the same music, whatever the number of threads.
+
+      Examples:
+        continuo render --model house --prompt riff.wav --seconds 20 --out more.wav
+        continuo render --model house --text "slow jazz with piano" --seconds 30 --out jazz.flac
+        continuo render --model ./musicgen-small --prompt riff.wav --prompt-seconds 5 --seed 7 \\
+          --out more.flac --codes more.safetensors --picture more.svg
+      """)
+
+  @Option(help: "A model's name, or the path of its folder.") var model = "house"
+  @Option(help: "A sound file to continue, of any common format, rate and channel count.")
+  var prompt: String?
+  @Option(
+    name: .customLong("prompt-seconds"), parsing: .unconditional,
+    help: "How much of the prompt's end is heard.")
+  var promptSeconds = 10.0
+  @Option(help: "What the music should be like.") var text: String?
+  @Option(parsing: .unconditional, help: "Seconds of new music, behind the prompt.") var seconds =
+    20.0
+  @Flag(name: .customLong("without-prompt"), help: "Write the new music only.")
+  var withoutPrompt = false
+  @Option(help: "The same number gives the same music; default: a random one, which is told.")
+  var seed: UInt64?
+  @Option(
+    parsing: .unconditional,
+    help: "Above 1 is bolder, below 1 more careful, 0 always takes the likeliest.")
+  var temperature: Float = 1
+  @Option(
+    name: .customLong("top-k"), parsing: .unconditional,
+    help: "Draw from the k likeliest codes only; 0 for all.")
+  var topK = 250
+  @Option(
+    name: .customLong("top-p"), parsing: .unconditional,
+    help: "Draw from the likeliest codes that together reach this probability; 1 for all.")
+  var topP: Float = 1
+  @Option(
+    parsing: .unconditional,
+    help: "How strongly the text is followed; 1 costs half the time. Without text unused.")
+  var guidance: Float = 3
+  @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4.")
+  var weights: WeightFormat = .f32
+  @Option(parsing: .unconditional, help: "Compute threads; default: one per core, at most 8.")
+  var threads: Int?
+  @Option(help: "The sound file to write: .wav, .flac, .ogg or .aiff.") var out: String
+  @Option(help: "Write the codes, with the prompt's, as safetensors (codebooks, frames).")
+  var codes: String?
+  @Option(help: "Write a picture: waveform, spectrogram, the join, readings of knobs (.svg).")
+  var picture: String?
+  @Flag(help: "The summary as JSON.") var json = false
+
+  func run() throws {
+    let request = try checked()
+    let summary = try Rendering(request).run()
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+    } else {
+      print(summary.text)
+    }
+  }
+
+  /// Everything that can be known to be wrong before any work is done.
+  private func checked() throws -> RenderRequest {
+    func number(_ option: String, _ value: Double, _ range: ClosedRange<Double>, _ unit: String)
+      throws
+    {
+      guard range.contains(value) else {
+        throw CommandError.badValue(
+          option: option, value: "\(value)",
+          expected: "a number from \(trim(range.lowerBound)) to \(trim(range.upperBound))\(unit)")
+      }
+    }
+    try number("--seconds", seconds, 0.02...3600, " seconds")
+    try number("--prompt-seconds", promptSeconds, 0.1...3600, " seconds")
+    try number("--temperature", Double(temperature), 0...100, "")
+    try number("--top-k", Double(topK), 0...1_000_000, "")
+    try number("--top-p", Double(topP), 0.000001...1, "")
+    try number("--guidance", Double(guidance), 0...100, "")
+    if let threads { try number("--threads", Double(threads), 1...256, "") }
+    if let text, text.utf8.count > 10_000 {
+      throw CommandError.badValue(
+        option: "--text", value: "of \(text.utf8.count) bytes", expected: "at most 10000 bytes")
+    }
+
+    let outputs = [("--out", out), ("--codes", codes), ("--picture", picture)]
+      .compactMap { option, path in path.map { (option, URL(fileURLWithPath: $0)) } }
+    for (option, url) in outputs { try OutputPlace.check(url, option: option) }
+    for (index, output) in outputs.enumerated() {
+      for other in outputs[..<index] where OutputPlace.same(output.1, other.1) {
+        throw CommandError.clash(
+          what: "\(other.0) and \(output.0) name the same file \(printable(output.1.path))",
+          remedy: "give them different names")
+      }
+      if let prompt, OutputPlace.same(output.1, URL(fileURLWithPath: prompt)) {
+        throw CommandError.clash(
+          what: "\(output.0) would overwrite the prompt \(printable(prompt))",
+          remedy: "choose another name")
+      }
+    }
+    guard AudioFile.canWrite(URL(fileURLWithPath: out)) else {
+      throw AudioFileError.unknownExtension(path: out)
+    }
+    let location = try ModelLocation.find(model, shipped: HouseModel.resources)
+    let words = text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    return RenderRequest(
+      model: location, prompt: prompt.map { URL(fileURLWithPath: $0) },
+      promptSeconds: promptSeconds, text: words.isEmpty ? nil : words, seconds: seconds,
+      keepsPrompt: !withoutPrompt,
+      settings: SamplingSettings(
+        temperature: temperature, topK: topK, topP: topP, guidance: guidance,
+        seed: seed ?? UInt64.random(in: 0..<1 << 32)),
+      weights: weights,
+      threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
+      out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
+      picture: picture.map { URL(fileURLWithPath: $0) })
+  }
+
+  private func trim(_ value: Double) -> String {
+    value == value.rounded() ? String(Int(value)) : String(value)
+  }
+}
