@@ -95,6 +95,7 @@ package struct MusicGenCheck {
   }
 
   private func checkDecoder() throws {
+    guard sheet.has("decoder_input") else { return }
     let config = model.config.decoder
     let (K, V, C) = (config.codebooks, config.cardinality, config.hidden)
     let input = try sheet.integers("decoder_input")
