@@ -15,7 +15,7 @@ save = MusicgenForConditionalGeneration.save_pretrained
 def rounded_save(model, *arguments, **options):
     if variant != "weight_g":
         with torch.no_grad():
-            for tensor in [*model.parameters(), *model.buffers()]:
+            for tensor in model.state_dict().values():  # not the table of positions, which no file holds
                 if tensor.is_floating_point():
                     tensor.copy_(tensor.to(getattr(torch, variant)).float())
     save(model, *arguments, **options)
