@@ -1,4 +1,4 @@
-// One way to print results as JSON: indented, keys sorted, odd numbers as words.
+// One way to print results as JSON: indented, keys in snake case and sorted, odd numbers as words.
 
 import Foundation
 
@@ -6,6 +6,7 @@ import Foundation
 func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+  encoder.keyEncodingStrategy = .convertToSnakeCase
   encoder.nonConformingFloatEncodingStrategy = .convertToString(
     positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
