@@ -19,7 +19,8 @@
   package let bytes: Int
 
   /// Maps `bytes` zeros.
-  package init(bytes: Int) {
+  /// - Parameter largePages: asks for pages of 2 MB where the buffer is large enough for them.
+  package init(bytes: Int, largePages: Bool = true) {
     precondition(bytes >= 0, "a buffer cannot have \(bytes) bytes")
     self.bytes = bytes
     let mapped = unsafe mmap(
@@ -29,7 +30,7 @@
     }
     unsafe base = memory
     #if os(Linux)
-      if bytes >= 4 << 20 { _ = unsafe madvise(memory, bytes, MADV_HUGEPAGE) }
+      if largePages, bytes >= 4 << 20 { _ = unsafe madvise(memory, bytes, MADV_HUGEPAGE) }
     #endif
   }
 

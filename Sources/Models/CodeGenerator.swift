@@ -90,7 +90,8 @@ package final class CodeGenerator {
     let branches = text != nil && settings.guidance != 1 ? 2 : 1
     func window(origin: Int, start: Int) -> Window {
       let streams = (0..<branches).map { branch in
-        let stream = LanguageModelStream(config: config, capacity: plan.length)
+        let stream = LanguageModelStream(
+          config: config, capacity: plan.length, cacheFormat: model.cacheFormat)
         if branch == 0 { stream.text = text }
         return stream
       }

@@ -81,11 +81,16 @@ package final class LanguageModel: Sendable {
         var h = unsafe workspace.h.heldMutableSpan(0..<n * C)
         layer.selfAttentionNorm.apply(x.span, into: &h)
         var q = unsafe workspace.q.heldMutableSpan(0..<n * C)
-        product(layer.queries, h.span, n, &q)
         var k = unsafe workspace.k.heldMutableSpan(0..<n * C)
-        product(layer.keys, h.span, n, &k)
         var v = unsafe workspace.v.heldMutableSpan(0..<n * C)
-        product(layer.values, h.span, n, &v)
+        if isExact {
+          WeightMatrix.multiply(
+            layer.queries, layer.keys, layer.values, h.span, count: n, into: &q, &k, &v, pool: pool)
+        } else {
+          product(layer.queries, h.span, n, &q)
+          product(layer.keys, h.span, n, &k)
+          product(layer.values, h.span, n, &v)
+        }
       }
       var start = 0
       for stream in streams where stream.pendingCount > 0 {
@@ -122,16 +127,37 @@ package final class LanguageModel: Sendable {
       accumulate(y.span, into: &x)
     }
 
-    column = 0
+    takeLogits(streams, &workspace, from: x.span, pool: pool)
+    for stream in streams where stream.pendingCount > 0 { stream.state.commit() }
+  }
+
+  /// Gives every stream the logits of its newest positions, all in one pass over the output heads.
+  private func takeLogits(
+    _ streams: [LanguageModelStream], _ workspace: inout LanguageModelWorkspace.Buffers,
+    from x: Span<Float>, pool: ComputePool
+  ) {
+    let (C, V) = (config.hidden, config.cardinality)
+    var column = 0
+    var wanted = 0
     for stream in streams where stream.pendingCount > 0 {
-      let count = stream.pendingCount
-      let wanted = stream.keepsAllLogits ? count : 1
-      let first = column + count - wanted
-      var h = unsafe workspace.h.heldMutableSpan(0..<wanted * C)
-      finalNorm.apply(x.span.extracting(first * C..<(first + wanted) * C), into: &h)
-      stream.state.takeLogits(columns: wanted, hidden: h.span, outputs: outputs, pool: pool)
-      stream.state.commit()
-      column += count
+      let columns = stream.logitColumnsOfNextPass
+      column += stream.pendingCount
+      var h = unsafe workspace.h.heldMutableSpan(wanted * C..<(wanted + columns) * C)
+      finalNorm.apply(x.extracting((column - columns) * C..<column * C), into: &h)
+      wanted += columns
+    }
+    workspace.reserve(logits: wanted * V)
+    for book in 0..<config.codebooks {
+      var logits = unsafe workspace.logits.heldMutableSpan(0..<wanted * V)  // (columns, V)
+      outputs[book].multiply(
+        unsafe workspace.h.heldSpan(0..<wanted * C), count: wanted, into: &logits, pool: pool)
+      var first = 0
+      for stream in streams where stream.pendingCount > 0 {
+        let columns = stream.logitColumnsOfNextPass
+        stream.state.takeLogits(
+          of: book, from: logits.span.extracting(first * V..<(first + columns) * V))
+        first += columns
+      }
     }
   }
 
@@ -243,4 +269,26 @@ package struct LanguageModelLayer: Sendable {
   package var expand: WeightMatrix
   /// `fc2` (C, F).
   package var contract: WeightMatrix
+
+  package init(
+    selfAttentionNorm: NormWeights, queries: WeightMatrix, keys: WeightMatrix,
+    values: WeightMatrix, attentionOutput: WeightMatrix, crossAttentionNorm: NormWeights,
+    crossQueries: WeightMatrix, crossKeys: WeightMatrix, crossValues: WeightMatrix,
+    crossOutput: WeightMatrix, feedForwardNorm: NormWeights, expand: WeightMatrix,
+    contract: WeightMatrix
+  ) {
+    self.selfAttentionNorm = selfAttentionNorm
+    self.queries = queries
+    self.keys = keys
+    self.values = values
+    self.attentionOutput = attentionOutput
+    self.crossAttentionNorm = crossAttentionNorm
+    self.crossQueries = crossQueries
+    self.crossKeys = crossKeys
+    self.crossValues = crossValues
+    self.crossOutput = crossOutput
+    self.feedForwardNorm = feedForwardNorm
+    self.expand = expand
+    self.contract = contract
+  }
 }

@@ -32,19 +32,16 @@ package final class LanguageModelStream {
       for i in 0..<z.count { target[i] = z[i] }
     }
 
-    mutating func takeLogits(
-      columns: Int, hidden: Span<Float>, outputs: [WeightMatrix], pool: ComputePool
-    ) {
-      let (K, V, C) = (config.codebooks, config.cardinality, config.hidden)
+    /// Takes the logits (columns, V) of one codebook.
+    mutating func takeLogits(of book: Int, from source: Span<Float>) {
+      let (K, V) = (config.codebooks, config.cardinality)
+      let columns = source.count / V
       if logits.count < columns * K * V { logits = FloatBuffer(count: columns * K * V) }
       logitColumns = columns
       for column in 0..<columns {
-        for book in 0..<K {
-          let start = (column * K + book) * V
-          var target = logits.mutableSpan(start..<start + V)
-          outputs[book].multiply(
-            hidden.extracting(column * C..<(column + 1) * C), count: 1, into: &target, pool: pool)
-        }
+        let start = (column * K + book) * V
+        var target = logits.mutableSpan(start..<start + V)
+        for i in 0..<V { target[i] = source[column * V + i] }
       }
     }
 
@@ -59,14 +56,16 @@ package final class LanguageModelStream {
     }
   }
 
-  /// - Parameter capacity: positions that fit; 1500 in the published models.
-  package init(config: LanguageModelConfig, capacity: Int) {
+  /// - Parameters:
+  ///   - capacity: positions that fit; 1500 in the published models.
+  ///   - cacheFormat: how keys and values are stored; `LanguageModel.cacheFormat` suits its weights.
+  package init(config: LanguageModelConfig, capacity: Int, cacheFormat: CacheFormat = .f32) {
     self.config = config
     state = State(
       config: config,
       cache: KeyValueCache(
         layers: config.layers, heads: config.heads, headDimension: config.headDimension,
-        capacity: capacity),
+        capacity: capacity, format: cacheFormat),
       headOutputs: FloatBuffer(count: config.layers * config.hidden),
       logits: FloatBuffer(count: config.codebooks * config.cardinality))
     state.pending.reserveCapacity(LanguageModel.exactColumns * config.codebooks)
@@ -117,6 +116,31 @@ package final class LanguageModelStream {
     state.pendingCount += 1
   }
 
+  /// Positions whose logits the next pass keeps.
+  var logitColumnsOfNextPass: Int { keepsAllLogits ? pendingCount : 1 }
+
+  /// Makes `count` positions valid whose keys and values are random numbers, so that a step can be
+  /// timed at any length without computing the ones before it.
+  package func fillForMeasurement(positions count: Int) {
+    let width = config.hidden
+    var state32: UInt32 = 1
+    var row = FloatBuffer(count: width)
+    for _ in 0..<count {
+      for layer in 0..<config.layers {
+        var target = row.mutableSpan
+        for i in 0..<width {
+          state32 = state32 &* 1_664_525 &+ 1_013_904_223
+          target[i] = Float(state32 >> 24) / 64 - 2
+        }
+        state.cache.store(keys: row.span, values: row.span, count: 1, layer: layer)
+      }
+      state.cache.advance(by: 1)
+    }
+  }
+
+  /// Bytes of keys and values that the next step of one position reads.
+  package var cacheBytes: Int { state.cache.bytesRead(length: length + 1) }
+
   func pendingToken(index: Int, codebook: Int) -> Int32 {
     state.pending[index * config.codebooks + codebook]
   }
@@ -130,6 +154,7 @@ package final class LanguageModelWorkspace {
   package init(config: LanguageModelConfig, columns: Int = LanguageModel.exactColumns) {
     buffers = Buffers(config: config)
     buffers.reserve(columns: columns)
+    buffers.reserve(logits: columns * config.cardinality)
   }
 
   struct Buffers: ~Copyable {
@@ -143,6 +168,7 @@ package final class LanguageModelWorkspace {
     var z = FloatBuffer(count: 0)  // (N, C)
     var y = FloatBuffer(count: 0)  // (N, C)
     var f = FloatBuffer(count: 0)  // (N, F)
+    var logits = FloatBuffer(count: 0)  // (columns, V)
     /// Angular frequencies of the positions (C/2).
     let frequencies: [Float]
 
@@ -152,6 +178,10 @@ package final class LanguageModelWorkspace {
       // In float32 like the reference: the product of position and frequency is rounded there too.
       let slope = half > 1 ? Float(9.210_340_371_976_184) / Float(half - 1) : 0
       frequencies = (0..<half).map { Float.exp(Float($0) * -slope) }
+    }
+
+    mutating func reserve(logits count: Int) {
+      if logits.count < count { logits = FloatBuffer(count: count) }
     }
 
     mutating func reserve(columns n: Int) {

@@ -70,14 +70,17 @@ extension LanguageModel {
   /// - Parameters:
   ///   - store: the checkpoint's tensors.
   ///   - prefix: `decoder.` in a whole checkpoint, empty for a decoder saved alone.
+  ///   - prepared: matrices in another format, of the same checkpoint; those of `store` when nil.
   /// - Throws: `SafetensorsError` naming the tensor.
   package convenience init(
-    config: LanguageModelConfig, store: TensorStore, prefix: String = "decoder."
+    config: LanguageModelConfig, store: TensorStore, prefix: String = "decoder.",
+    prepared: PreparedWeights? = nil
   ) throws {
     let (C, F, V) = (config.hidden, config.feedForward, config.cardinality)
     let body = prefix + "model.decoder."
     func matrix(_ name: String, _ rows: Int, _ columns: Int) throws -> WeightMatrix {
-      try WeightMatrix.load(name + ".weight", rows: rows, columns: columns, from: store)
+      if let prepared { return try prepared.matrix(name + ".weight", rows: rows, columns: columns) }
+      return try WeightMatrix.load(name + ".weight", rows: rows, columns: columns, from: store)
     }
     func norm(_ name: String) throws -> NormWeights {
       NormWeights(
@@ -107,12 +110,60 @@ extension LanguageModel {
         reason: "config.json says that there are only \(config.layers) layers")
     }
     self.init(
-      config: config, format: .f32,
+      config: config, format: prepared?.format ?? .f32,
       embeddings: try (0..<config.codebooks).map {
-        EmbeddingTable(try matrix(body + "embed_tokens.\($0)", V + 1, C))
+        EmbeddingTable(
+          try WeightMatrix.load(
+            body + "embed_tokens.\($0).weight", rows: V + 1, columns: C, from: store))
       },
       layers: layers,
       finalNorm: try norm(body + "layer_norm"),
       outputs: try (0..<config.codebooks).map { try matrix(prefix + "lm_heads.\($0)", V, C) })
+  }
+
+  /// The matrices of a decoder in the order in which a step reads them: name, rows, columns.
+  static func matrices(
+    of config: LanguageModelConfig, prefix: String = "decoder."
+  ) -> [(name: String, rows: Int, columns: Int)] {
+    let (C, F, V) = (config.hidden, config.feedForward, config.cardinality)
+    var list: [(String, Int, Int)] = []
+    for l in 0..<config.layers {
+      let at = prefix + "model.decoder.layers.\(l)."
+      for name in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+        list.append((at + "self_attn.\(name).weight", C, C))
+      }
+      list.append((at + "fc1.weight", F, C))
+      list.append((at + "fc2.weight", C, F))
+    }
+    for book in 0..<config.codebooks { list.append((prefix + "lm_heads.\(book).weight", V, C)) }
+    // Only read with a text: last, so that the others lie together.
+    for l in 0..<config.layers {
+      let at = prefix + "model.decoder.layers.\(l).encoder_attn."
+      for name in ["q_proj", "k_proj", "v_proj", "out_proj"] {
+        list.append((at + "\(name).weight", C, C))
+      }
+    }
+    return list
+  }
+
+  /// How this model's streams should keep keys and values: as exact as the weights are.
+  package var cacheFormat: CacheFormat {
+    switch format {
+    case .f32: .f32
+    case .bf16: .f16
+    case .int8, .int4: .int8
+    }
+  }
+
+  /// Bytes of weights that one step reads: all matrices, without those of cross-attention unless there
+  /// is a text. Embeddings and norms are left out, being less than a thousandth.
+  package func weightBytes(withText: Bool) -> Int {
+    var bytes = outputs.reduce(0) { $0 + $1.bytes }
+    for layer in layers {
+      bytes += layer.queries.bytes + layer.keys.bytes + layer.values.bytes
+      bytes += layer.attentionOutput.bytes + layer.expand.bytes + layer.contract.bytes
+      if withText { bytes += layer.crossQueries.bytes + layer.crossOutput.bytes }
+    }
+    return bytes
   }
 }

@@ -24,9 +24,6 @@ package enum ModelFingerprint {
       let bytes = tensor.bytes
       unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
     }
-    return hash.finalize().map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
+    return hexadecimal(hash.finalize())
   }
 }

@@ -14,13 +14,36 @@ package final class MusicGen: Sendable {
   /// The checkpoint's tensors, for fingerprints and preparation.
   package let tensors: TensorStore
 
-  /// Loads `config.json` and `model.safetensors` (or shards). Float32 weights are mapped, not copied.
+  /// How the language model's weights were come by; nil for float32, which needs no preparation.
+  package let preparation: WeightCache.Outcome?
+
+  /// Loads `config.json` and `model.safetensors` (or shards). Float32 weights are mapped, not copied;
+  /// other formats come from the cache, or are converted and kept there.
+  ///
+  /// - Parameters:
+  ///   - weights: format of the language model's matrices.
+  ///   - cache: where prepared weights are kept.
+  ///   - pool: the threads that convert and check.
+  ///   - progress: called while converting with the share that is done, 0 … 1.
   /// - Throws: `ModelError`, `SafetensorsError`, `EnCodecError`.
-  package init(folder: URL) throws {
+  package init(
+    folder: URL, weights: WeightFormat = .f32, cache: WeightCache = WeightCache(),
+    pool: ComputePool? = nil, progress: (Double) -> Void = { _ in }
+  ) throws {
     self.folder = folder
     config = try MusicGenConfig(folder: folder)
     tensors = try TensorStore(directory: folder)
-    languageModel = try LanguageModel(config: config.decoder, store: tensors)
+    if weights == .f32 {
+      languageModel = try LanguageModel(config: config.decoder, store: tensors)
+      preparation = nil
+    } else {
+      let (prepared, outcome) = try cache.weights(
+        of: tensors, config: config.decoder, format: weights, pool: pool ?? ComputePool(),
+        progress: progress)
+      languageModel = try LanguageModel(
+        config: config.decoder, store: tensors, prepared: prepared)
+      preparation = outcome
+    }
     textEncoder = try TextEncoder(
       config: config.text, outputWidth: config.decoder.hidden, store: tensors)
     codec = try EnCodec(

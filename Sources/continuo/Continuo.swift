@@ -15,6 +15,7 @@ struct Continuo: AsyncParsableCommand {
       RenderCommand.self,
       ModelCommand.self,
       PresetCommand.self,
+      BenchCommand.self,
     ])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.

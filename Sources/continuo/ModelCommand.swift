@@ -6,5 +6,8 @@ import ArgumentParser
 struct ModelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "model", abstract: "Lists, describes and checks models.",
-    subcommands: [ModelListCommand.self, ModelInfoCommand.self, ModelCheckCommand.self])
+    subcommands: [
+      ModelListCommand.self, ModelInfoCommand.self, ModelPrepareCommand.self,
+      ModelCheckCommand.self,
+    ])
 }

@@ -68,8 +68,8 @@ struct Rendering {
     let started = clock.now
     // The prompt is looked at before the model is loaded: what is wrong with it shows at once.
     if let prompt = request.prompt { _ = try AudioFile.info(prompt) }
-    let model = try MusicGen(folder: request.model.folder)
     let pool = ComputePool(threads: request.threads)
+    let model = try MusicGen(folder: request.model.folder, weights: request.weights, pool: pool)
     let loaded = clock.now
 
     let rate = model.config.sampleRate
