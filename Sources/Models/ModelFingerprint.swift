@@ -12,10 +12,11 @@ package enum ModelFingerprint {
   /// Tensors that do not count.
   private static let ignored = ["decoder.model.decoder.embed_positions.weights"]
 
-  /// 64 hexadecimal digits over the language model's tensors in `store`.
-  package static func compute(_ store: TensorStore) -> String {
+  /// 64 hexadecimal digits over the tensors of `store` whose names begin with `prefix`: the language
+  /// model's by default.
+  package static func compute(_ store: TensorStore, prefix: String = "decoder.") -> String {
     let tensors = store.tensors.values
-      .filter { $0.name.hasPrefix("decoder.") && !ignored.contains($0.name) }
+      .filter { $0.name.hasPrefix(prefix) && !ignored.contains($0.name) }
       .sorted { Array($0.name.utf8).lexicographicallyPrecedes(Array($1.name.utf8)) }
     var hash = SHA256()
     for tensor in tensors {

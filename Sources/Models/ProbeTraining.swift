@@ -147,6 +147,28 @@ package enum ProbeTraining {
     }
   }
 
+  /// Accuracy of the median probability of `monitors` (heads, l·H + h): what steering reads.
+  package static func monitorAccuracy(
+    of probes: ProbeSet, monitors: [Int], on activations: Activations, labels: [Bool]
+  ) -> Float {
+    let dimension = probes.headDimension
+    var right = 0
+    for (row, label) in labels.enumerated() {
+      let scores = monitors.map { head -> Float in
+        let start = row * activations.width + head * dimension
+        return (0..<dimension).reduce(probes.bias[head]) {
+          $0 + probes.theta[head * dimension + $1] * activations.values[start + $1]
+        }
+      }.sorted()
+      guard !scores.isEmpty else { return 0 }
+      let chances = [scores[(scores.count - 1) / 2], scores[scores.count / 2]].map {
+        1 / (1 + Float.exp(-$0))
+      }
+      if (chances[0] + chances[1] > 1) == label { right += 1 }
+    }
+    return Float(right) / Float(max(labels.count, 1))
+  }
+
   /// Several classes: held-out accuracy of a multinomial regression per head (L, H).
   package static func classAccuracies(
     _ activations: Activations, labels: [Int], classes: Int, split: TrackSplit,

@@ -15,6 +15,7 @@ struct Continuo: AsyncParsableCommand {
       RenderCommand.self,
       ModelCommand.self,
       PresetCommand.self,
+      ProbeCommand.self,
       BenchCommand.self,
     ])
 
