@@ -72,9 +72,7 @@ struct RenderCommand: ParsableCommand {
     let request = try checked()
     let summary = try Rendering(request).run()
     if json {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      print(String(decoding: try encoder.encode(summary), as: UTF8.self))
+      try printJSON(summary)
     } else {
       print(summary.text)
     }

@@ -69,7 +69,11 @@ struct Rendering {
     // The prompt is looked at before the model is loaded: what is wrong with it shows at once.
     if let prompt = request.prompt { _ = try AudioFile.info(prompt) }
     let pool = ComputePool(threads: request.threads)
-    let model = try MusicGen(folder: request.model.folder, weights: request.weights, pool: pool)
+    let preparing = ProgressBar("prepare \(request.weights.rawValue)", total: 1)
+    let model = try MusicGen(folder: request.model.folder, weights: request.weights, pool: pool) {
+      preparing.show($0)
+    }
+    preparing.finish()
     let loaded = clock.now
 
     let rate = model.config.sampleRate
