@@ -104,10 +104,13 @@ extension LanguageModel {
         expand: try matrix(at + "fc1", F, C),
         contract: try matrix(at + "fc2", C, F))
     }
-    if store.tensors[body + "layers.\(config.layers).fc1.weight"] != nil {
+    for (surplus, what) in [
+      ("layers.\(config.layers).fc1.weight", "\(config.layers) layers"),
+      ("embed_tokens.\(config.codebooks).weight", "\(config.codebooks) codebooks"),
+    ] where store.tensors[body + surplus] != nil {
       throw SafetensorsError.badTensor(
-        file: store.place, tensor: body + "layers.\(config.layers).fc1.weight",
-        reason: "config.json says that there are only \(config.layers) layers")
+        file: store.place, tensor: body + surplus,
+        reason: "config.json says that there are only \(what)")
     }
     self.init(
       config: config, format: prepared?.format ?? .f32,

@@ -178,7 +178,7 @@ package final class TextEncoder: Sendable {
 
   /// The bucket of a relative position, both directions: half of the buckets for each, of which half
   /// are exact and half logarithmic up to `maxDistance`.
-  static func bucket(_ relative: Int, buckets: Int, maxDistance: Int) -> Int {
+  package static func bucket(_ relative: Int, buckets: Int, maxDistance: Int) -> Int {
     let half = buckets / 2
     let exact = half / 2
     let distance = abs(relative)
