@@ -23,6 +23,7 @@ struct RenderCommand: ParsableCommand {
       Examples:
         continuo render --model house --prompt riff.wav --seconds 20 --out more.wav
         continuo render --model house --text "slow jazz with piano" --seconds 30 --out jazz.flac
+        continuo render --prompt riff.wav --knob drums=1 --picture more.svg --out more.wav
         continuo render --model ./musicgen-small --prompt riff.wav --prompt-seconds 5 --seed 7 \\
           --out more.flac --codes more.safetensors --picture more.svg
       """)
@@ -66,6 +67,7 @@ struct RenderCommand: ParsableCommand {
   var codes: String?
   @Option(help: "Write a picture: waveform, spectrogram, the join, readings of knobs (.svg).")
   var picture: String?
+  @OptionGroup(title: "Knobs") var knobs: KnobOptions
   @Flag(help: "The summary as JSON.") var json = false
 
   func run() throws {
@@ -101,8 +103,10 @@ struct RenderCommand: ParsableCommand {
         option: "--text", value: "of \(text.utf8.count) bytes", expected: "at most 10000 bytes")
     }
 
-    let outputs = [("--out", out), ("--codes", codes), ("--picture", picture)]
-      .compactMap { option, path in path.map { (option, URL(fileURLWithPath: $0)) } }
+    let outputs = [
+      ("--out", out), ("--codes", codes), ("--picture", picture), ("--meters", knobs.meters),
+    ]
+    .compactMap { option, path in path.map { (option, URL(fileURLWithPath: $0)) } }
     for (option, url) in outputs { try OutputPlace.check(url, option: option) }
     for (index, output) in outputs.enumerated() {
       for other in outputs[..<index] where OutputPlace.same(output.1, other.1) {
@@ -131,7 +135,7 @@ struct RenderCommand: ParsableCommand {
       weights: weights,
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
       out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
-      picture: picture.map { URL(fileURLWithPath: $0) })
+      picture: picture.map { URL(fileURLWithPath: $0) }, knobs: try knobs.request())
   }
 
   private func trim(_ value: Double) -> String {

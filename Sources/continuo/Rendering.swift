@@ -22,6 +22,8 @@ struct RenderRequest {
   var out: URL
   var codes: URL?
   var picture: URL?
+  /// nil without knobs.
+  var knobs: KnobRequest?
 }
 
 /// What was rendered, and how fast.
@@ -44,8 +46,13 @@ struct RenderSummary: Codable {
   var threads: Int
   /// Integrated loudness of the output in LUFS; absent for silence.
   var loudness: Double?
+  /// Share of the new steps in which each knob's trait was there; absent without knobs.
+  var successRates: [String: Double]?
 
   var text: String {
+    let rates = (successRates ?? [:]).sorted { $0.key < $1.key }
+      .map { String(format: "\nknob %@: success rate %.1f %%", $0.key as NSString, $0.value * 100) }
+      .joined()
     let lufs = loudness.map { String(format: ", %.1f LUFS", $0) } ?? ""
     return String(
       format: """
@@ -53,7 +60,7 @@ struct RenderSummary: Codable {
         real-time factor %.3f (%.2f s for %.2f s of music, %d threads; loading %.2f s, listening %.2f s)
         """,
       out as NSString, promptSeconds, newSeconds, lufs as NSString, model as NSString, seed,
-      realTimeFactor, makeSeconds, newSeconds, threads, loadSeconds, listenSeconds)
+      realTimeFactor, makeSeconds, newSeconds, threads, loadSeconds, listenSeconds) + rates
   }
 }
 
@@ -84,25 +91,36 @@ struct Rendering {
         contentsOf: $0, seconds: request.promptSeconds, rate: rate, channels: channels, hop: hop)
     }
     let newSamples = Int((request.seconds * Double(rate)).rounded())
+    let rack = try request.knobs.map {
+      try KnobRack($0, model: model, name: request.model.name, pool: pool)
+    }
+    for warning in rack?.warnings ?? [] {
+      FileHandle.standardError.write(Data("continuo: warning: \(warning)\n".utf8))
+    }
     let continuation = try Continuation(
       model: model,
       prompt: prompt?.channels ?? [[Float]](repeating: [], count: channels),
       text: request.text, newFrames: (newSamples + hop - 1) / hop, settings: request.settings,
-      pool: pool)
+      steering: rack?.steering, pool: pool)
+    rack?.begin(
+      atStep: continuation.generator.nextStep,
+      steps: continuation.frames - continuation.promptFrames)
     continuation.generator.prefill()
     let listened = clock.now
 
     let promptSamples = continuation.promptFrames * hop
     let skipped = request.keepsPrompt ? 0 : promptSamples
     let end = promptSamples + newSamples
-    try write(continuation, samples: skipped..<end, rate: rate, started: listened)
+    try write(continuation, samples: skipped..<end, rate: rate, rack: rack, started: listened)
+    try rack?.writeMeters()
     let made = clock.now
 
     let head = request.keepsPrompt ? Double(promptSamples) / Double(rate) : 0
     if let codes = request.codes { try write(continuation, codes: codes) }
     let clip = try AudioFile.read(request.out)
     if let picture = request.picture {
-      try draw(clip, to: picture, join: head > 0 ? head : nil)
+      try draw(
+        clip, to: picture, join: head > 0 ? head : nil, panels: rack?.panels(start: head) ?? [])
     }
     let loudness = Loudness(of: clip).integrated
     let makeSeconds = seconds(made - listened)
@@ -111,13 +129,16 @@ struct Rendering {
       promptSeconds: head, newSeconds: request.seconds, loadSeconds: seconds(loaded - started),
       listenSeconds: seconds(listened - loaded), makeSeconds: makeSeconds,
       realTimeFactor: makeSeconds / request.seconds, threads: request.threads,
-      loudness: loudness.isFinite ? loudness : nil)
+      loudness: loudness.isFinite ? loudness : nil,
+      successRates: rack.map { rack in
+        Dictionary(rack.successRates.map { ($0.knob, $0.rate) }, uniquingKeysWith: { a, _ in a })
+      })
   }
 
   /// Makes the music into the output file.
   /// - Parameter samples: which part of prompt and new music is kept.
   private func write(
-    _ continuation: Continuation, samples: Range<Int>, rate: Int,
+    _ continuation: Continuation, samples: Range<Int>, rate: Int, rack: KnobRack?,
     started: ContinuousClock.Instant
   ) throws {
     let interrupts = InterruptWatch()
@@ -129,6 +150,7 @@ struct Rendering {
       var position = 0
       try continuation.run(
         afterStep: { generator in
+          rack?.note()
           let done = Double(generator.wholeFrames - continuation.promptFrames)
           if done > 0 {
             let factor = seconds(ContinuousClock.now - started) / (done / 50)
@@ -160,11 +182,13 @@ struct Rendering {
     ).write(to: url)
   }
 
-  private func draw(_ clip: AudioClip, to url: URL, join: Double?) throws {
+  private func draw(
+    _ clip: AudioClip, to url: URL, join: Double?, panels: [SoundPicture.Panel]
+  ) throws {
     let picture = SoundPicture(
       title:
         "\(request.out.lastPathComponent): \(request.model.name), seed \(request.settings.seed)",
-      clip: clip, join: join)
+      clip: clip, join: join, panels: panels)
     try AtomicFile.write(Data(picture.svg().utf8), to: url)
   }
 
