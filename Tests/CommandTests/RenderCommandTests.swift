@@ -21,7 +21,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 @Suite("continuo render")
 struct RenderCommandTests {
   let folder: TemporaryFolder
-  let model = fixture("tiny-musicgen").path
+  let model = fixture("MusicGen/mono/model").path
 
   init() throws { folder = try TemporaryFolder() }
 
@@ -53,7 +53,7 @@ struct RenderCommandTests {
     let clip = try AudioFile.read(folder.file("out.flac"))
     #expect(clip.rate == 32_000 && clip.channels.count == 1 && clip.frames == 16_000 + 10_560)
     let codes = try CodesFile(
-      contentsOf: folder.file("out.safetensors"), codebooks: 4, cardinality: 32)
+      contentsOf: folder.file("out.safetensors"), codebooks: 4, cardinality: 16)
     #expect(codes.frames == 25 + 17 && codes.metadata["prompt_frames"] == "25")
     let picture = try String(contentsOf: folder.file("out.svg"), encoding: .utf8)
     #expect(picture.contains("continuation") && picture.contains("seed 1"))
@@ -98,10 +98,39 @@ struct RenderCommandTests {
     #expect(new == Array(whole.suffix(6_400)) && whole.count == 16_000 + 6_400)
   }
 
+  @Test("a text for a model without vocabulary is refused with what is missing")
+  func noVocabulary() throws {
+    try check(
+      Refusal("--text jazz --seconds 0.1 --out o.wav", 66, "spiece.model"), leaving: [])
+  }
+
+  @Test("music goes on behind the window of 30 seconds")
+  func long() throws {
+    let result = try render(["--seconds", "31", "--seed", "1", "--out", "o.flac"])
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(try AudioFile.info(folder.file("o.flac")).frames == 31 * 32_000)
+  }
+
+  @Test("a stereo model plays two sides that differ, whatever the prompt's channels")
+  func stereo() throws {
+    try sine("in.wav", channels: 1)
+    let result = try render([
+      "--model", fixture("MusicGen/stereo/model").path, "--prompt", "in.wav", "--seconds", "0.2",
+      "--seed", "1", "--out", "o.wav",
+    ])
+    #expect(result.status == 0, "\(result.errors)")
+    let clip = try AudioFile.read(folder.file("o.wav"))
+    #expect(clip.channels.count == 2 && clip.channels[0] != clip.channels[1])
+  }
+
   @Test("a text is read, an empty one is none, and the summary is JSON on request")
   func text() throws {
-    let common = ["--seconds", "0.1", "--seed", "3", "--json", "--out"]
-    let spoken = try render(common + ["a.wav", "--text", "slow jazz 🎷", "--guidance", "1"])
+    let model = folder.file("spoken")
+    try FileManager.default.copyItem(at: fixture("MusicGen/mono/model"), to: model)
+    try FileManager.default.copyItem(
+      at: fixture("tokenizer/spiece.model"), to: model.appendingPathComponent("spiece.model"))
+    let common = ["--model", model.path, "--seconds", "0.1", "--seed", "3", "--json", "--out"]
+    let spoken = try render(common + ["a.wav", "--text", "slow jazz 🎷", "--guidance", "100"])
     #expect(spoken.status == 0, "\(spoken.errors)")
     #expect(try render(common + ["b.wav", "--text", " "]).status == 0)
     #expect(try render(common + ["c.wav"]).status == 0)
@@ -170,7 +199,7 @@ struct RenderCommandTests {
     try refuse("./none", 66, "./none")
     try refuse(folder.url.path, 65, "config.json")
     let copy = folder.file("copy")
-    try FileManager.default.copyItem(at: fixture("tiny-musicgen"), to: copy)
+    try FileManager.default.copyItem(at: fixture("MusicGen/mono/model"), to: copy)
     let weights = copy.appendingPathComponent("model.safetensors")
     try Data(contentsOf: weights).prefix(50_000).write(to: weights)
     try refuse(copy.path, 65, "model.safetensors")

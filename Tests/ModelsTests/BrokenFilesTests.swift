@@ -45,7 +45,7 @@ struct BrokenFilesTests {
 
   @Test("config.json, alone and with the weights of another")
   func configuration() throws {
-    let model = fixture("tiny-musicgen")
+    let model = fixture("MusicGen/mono/model")
     let good = try Data(contentsOf: model.appendingPathComponent("config.json"))
     try FileManager.default.copyItem(
       at: model.appendingPathComponent("model.safetensors"), to: folder.file("model.safetensors"))
@@ -59,7 +59,7 @@ struct BrokenFilesTests {
 
   @Test("a whole model: what loads also plays")
   func model() throws {
-    let source = fixture("tiny-musicgen")
+    let source = fixture("MusicGen/mono/model")
     let good = try Data(contentsOf: source.appendingPathComponent("model.safetensors"))
     try FileManager.default.copyItem(
       at: source.appendingPathComponent("config.json"), to: folder.file("config.json"))
