@@ -1,8 +1,6 @@
 // NTP time tags of Open Sound Control, and the system's clock in the same unit.
 
-#if canImport(Glibc)
-  import Glibc
-#endif
+import Foundation
 
 /// Time tags: 2⁻³² seconds since 1 January 1900.
 package enum OSCTime {
@@ -25,9 +23,5 @@ package enum OSCTime {
   }
 
   /// Seconds since 1970 now.
-  package static func now() -> Double {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
-  }
+  package static func now() -> Double { Date().timeIntervalSince1970 }
 }

@@ -1,0 +1,241 @@
+// Music being made: codes by the generation loop, sound by the streaming decoder, both able to go back.
+//
+// The live engine and `render --score` run this same object, so that a take gives the same codes again.
+// In: a prompt (codes), changes (`MusicControl`) at steps. Out: samples of the model, by absolute
+// number: sample 640 · t is the start of frame t, frame 0 the prompt's first.
+
+package import Kernels
+package import Models
+
+/// A model with everything that makes sound with it. Immutable.
+package struct Instrument: Sendable {
+  package let languageModel: LanguageModel
+  package let codec: EnCodec
+
+  package init(languageModel: LanguageModel, codec: EnCodec) {
+    self.languageModel = languageModel
+    self.codec = codec
+  }
+
+  /// Codes per frame.
+  package var codebooks: Int { languageModel.config.codebooks }
+  /// Channels of the music.
+  package var channels: Int { languageModel.config.audioChannels }
+  /// Samples per second.
+  package var sampleRate: Int { codec.config.samplingRate }
+  /// Samples per frame.
+  package var hop: Int { codec.hop }
+  /// Frames per second.
+  package var framesPerSecond: Float { Float(sampleRate) / Float(hop) }
+}
+
+/// One entry of a score.
+package struct ScoreEntry: Sendable, Equatable {
+  /// The step that it takes effect at.
+  package var step: Int
+  package var message: OSCMessage
+
+  package init(step: Int, message: OSCMessage) {
+    self.step = step
+    self.message = message
+  }
+}
+
+/// What a performance starts from.
+package struct PerformanceStart {
+  /// Codes (frames, K) to continue; empty for music from nothing.
+  package var prompt: [Int32] = []
+  package var text: TextContext?
+  /// Settings that hold from the first step on, in any order.
+  package var controls: [MusicControl] = []
+  /// Directions by slot, with the names that a score keeps.
+  package var directions: [Int: (name: String, direction: SteeringDirection)] = [:]
+  package var plan = WindowPlan()
+  /// Loudness to hold, in LUFS; nil to leave it.
+  package var loudness: Double?
+  package var frameLimit = Int.max
+
+  package init() {}
+}
+
+/// Codes and sound of one continuation, from its prompt on.
+///
+/// Threading: belongs to one thread. `init` and `prepare` allocate; `step`, `apply` and `rollBack` do not
+/// once warm, up to an hour of music.
+package final class Performance {
+  /// Frames of the prompt that the decoder hears before the first new one: 2 s.
+  package static let warmFrames = 100
+  /// Steps that can be gone back: 5 s.
+  package static let memory = 256
+
+  package let instrument: Instrument
+  package let codes: CodeGenerator
+  package let steering: Steering
+  /// Every change with its step, oldest first.
+  package private(set) var score: [ScoreEntry] = []
+  /// The sound so far: the last seconds of it.
+  package private(set) var sound: SampleHistory
+  /// The step of the newest change: nobody goes back behind it.
+  package private(set) var settledStep: Int
+
+  private let pool: ComputePool
+  private var panel = KnobPanel()
+  private let decoders: [EnCodecDecoderState]
+  private let snapshots: [[EnCodecSnapshot]]  // [frame % memory][channel]
+  private var guards: [LoudnessGuard]  // [frame % memory]
+  private var guardState: LoudnessGuard
+  private var steeringStates: [SteeringState]  // [step % memory]
+  private let firstDecoded: Int
+  private var decodedFrames: Int
+  private var frameCodes: [Int32]
+  private var channelCodes: [Int32]
+  private var decoded: [Float]  // (channels, room)
+  private var interleaved: [Float]
+
+  package init(instrument: Instrument, start: PerformanceStart, pool: ComputePool) {
+    self.instrument = instrument
+    self.pool = pool
+    let config = instrument.languageModel.config
+    let K = config.codebooks
+    let channels = config.audioChannels
+    steering = Steering(layers: config.layers, width: config.hidden)
+    for control in start.controls {
+      panel.apply(control, stepsPerSecond: instrument.framesPerSecond)
+    }
+    codes = CodeGenerator(
+      model: instrument.languageModel, prompt: start.prompt, text: start.text,
+      settings: panel.sampling, plan: start.plan, steering: steering,
+      frameLimit: start.frameLimit, pool: pool)
+    codes.reserve(frames: start.prompt.count / K + 3600 * Int(instrument.framesPerSecond))
+    settledStep = codes.nextStep
+    decoders = (0..<channels).map { _ in
+      EnCodecDecoderState(codec: instrument.codec, codebooks: K / channels)
+    }
+    snapshots = (0..<Self.memory).map { [decoders] _ in decoders.map { $0.makeSnapshot() } }
+    guardState = LoudnessGuard(
+      rate: instrument.sampleRate, channels: channels, target: start.loudness)
+    guards = Array(repeating: guardState, count: Self.memory)
+    steeringStates = Array(repeating: SteeringState(), count: Self.memory)
+    firstDecoded = max(0, codes.promptFrames - Self.warmFrames)
+    decodedFrames = firstDecoded
+    frameCodes = [Int32](repeating: 0, count: K)
+    channelCodes = [Int32](repeating: 0, count: K / channels)
+    let room = 16 * instrument.hop
+    decoded = [Float](repeating: 0, count: channels * room)
+    interleaved = [Float](repeating: 0, count: channels * room)
+    sound = SampleHistory(channels: channels, capacity: 8 * instrument.sampleRate)
+    sound.restart(at: firstDecoded * instrument.hop)
+    score.reserveCapacity(4096)
+    for control in start.controls {
+      score.append(ScoreEntry(step: codes.nextStep, message: control.message))
+    }
+    for (slot, entry) in start.directions.sorted(by: { $0.key < $1.key }) {
+      place(entry.direction, named: entry.name, slot: slot)
+    }
+    refreshSteering()
+  }
+
+  /// Feeds the prompt to the network and the decoder. `step` does it when nobody did before.
+  package func prepare() {
+    codes.prefill()
+    decodeWholeFrames()
+  }
+
+  /// The next step to be drawn.
+  package var nextStep: Int { codes.nextStep }
+  /// Sample number of the first new frame.
+  package var firstSample: Int { codes.promptFrames * instrument.hop }
+
+  /// Draws one step and makes the sound that it completes.
+  package func step() {
+    steeringStates[codes.nextStep % Self.memory] = steering.state
+    codes.step()
+    decodeWholeFrames()
+  }
+
+  /// Takes a change in, from the next step on.
+  package func apply(_ control: MusicControl) {
+    panel.apply(control, stepsPerSecond: instrument.framesPerSecond)
+    codes.settings = panel.sampling
+    refreshSteering()
+    note(control.message)
+  }
+
+  /// Puts a direction on slot 1 … 8, from the next step on; nil empties it.
+  package func place(_ direction: SteeringDirection?, named name: String, slot: Int) {
+    steering.place(direction, slot: slot - 1)
+    refreshSteering()
+    note(OSCMessage("/knob/\(slot)/direction", [.string(name)]))
+  }
+
+  private func note(_ message: OSCMessage) {
+    settledStep = codes.nextStep
+    score.append(ScoreEntry(step: codes.nextStep, message: message))
+  }
+
+  private func refreshSteering() {
+    for slot in 1...AddressTable.slots {
+      steering.settings[slot - 1] = panel.settings(slot: slot, start: codes.promptFrames + 1)
+    }
+  }
+
+  /// The earliest step that `rollBack` can go to.
+  package var earliestStep: Int {
+    max(settledStep, codes.promptFrames + 1, codes.nextStep - Self.memory + 8)
+  }
+
+  /// Goes back so that `step` is the next one: sound that it could change is forgotten.
+  package func rollBack(toStep step: Int) {
+    precondition(step >= earliestStep, "step \(step) is settled")
+    guard step < codes.nextStep else { return }
+    codes.rollBack(toStep: step)
+    steering.state = steeringStates[step % Self.memory]
+    let frames = max(firstDecoded, min(decodedFrames, codes.wholeFrames))
+    if frames < decodedFrames {
+      for (channel, decoder) in decoders.enumerated() {
+        decoder.restore(from: snapshots[frames % Self.memory][channel])
+      }
+      guardState = guards[frames % Self.memory]
+      decodedFrames = frames
+      sound.truncate(to: firstDecoded * instrument.hop + decoders[0].framesGiven)
+    }
+  }
+
+  /// Decodes every frame that is whole and was not decoded yet.
+  private func decodeWholeFrames() {
+    let channels = instrument.channels
+    let room = decoded.count / channels
+    while decodedFrames < codes.wholeFrames {
+      let slot = decodedFrames % Self.memory
+      for (channel, decoder) in decoders.enumerated() {
+        decoder.save(to: snapshots[slot][channel])
+      }
+      guards[slot] = guardState
+      codes.codes(ofFrame: decodedFrames, into: &frameCodes)
+      var written = 0
+      for (channel, decoder) in decoders.enumerated() {
+        for book in channelCodes.indices {
+          channelCodes[book] = frameCodes[book * channels + channel]
+        }
+        var whole = decoded.mutableSpan
+        var target = whole._mutatingExtracting(channel * room..<(channel + 1) * room)
+        written = decoder.push(channelCodes.span, count: 1, into: &target, pool: pool)
+      }
+      decodedFrames += 1
+      guard written > 0 else { continue }
+      for index in 0..<written {
+        for channel in 0..<channels {
+          interleaved[index * channels + channel] = decoded[channel * room + index]
+        }
+      }
+      var block = interleaved.mutableSpan
+      guardState.process(&block, frames: written)
+      sound.append(interleaved.span, count: written)
+    }
+  }
+
+  /// Sets another seed from the next step on, because the music got stuck.
+  package func reseed() {
+    apply(MusicControl(.seed, Double((panel.sampling.seed &+ 7919) & 0x7FFF_FFFF)))
+  }
+}
