@@ -81,7 +81,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
-      swiftSettings: strict),
+      swiftSettings: numeric),
     .target(
       name: "Attribution",
       dependencies: [

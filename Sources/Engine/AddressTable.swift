@@ -88,7 +88,8 @@ package enum AddressTable {
     .value("/knob/N/solo", .toggle, .int(0), "1 switches all slots off that have no solo."),
     .value(
       "/knob/N/update_rule", .choice(["reset", "decay"]), .string("reset"),
-      "How the gain follows the reading below the threshold; decay is the other reading of the paper."),
+      "How the gain follows the reading below the threshold; decay is the other reading of the paper."
+    ),
     .reading("/knob/N/name", "s", "Label of the trait on this slot."),
     .event(
       "/knob/N/meter", "fff", "Reading C, threshold τ and gain g; at most 20 per second."),

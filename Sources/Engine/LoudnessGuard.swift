@@ -42,6 +42,19 @@ package struct LoudnessGuard: Sendable {
     return mean > 1e-10 ? Float(-0.691 + 10 * Double.log10(mean)) : -.infinity
   }
 
+  /// Loudness in LUFS of the last 3 s of a mono sound; minus infinity for silence.
+  package mutating func measure(_ sound: ArraySlice<Float>) -> Float {
+    var position = sound.startIndex
+    while position < sound.endIndex {
+      let end = min(position + 640, sound.endIndex)
+      var block = Array(sound[position..<end])
+      var span = block.mutableSpan
+      process(&span, frames: end - position)
+      position = end
+    }
+    return shortTerm
+  }
+
   /// Applies the gain to one block of interleaved frames and listens to it.
   package mutating func process(_ block: inout MutableSpan<Float>, frames: Int) {
     guard isOn, frames > 0 else { return }

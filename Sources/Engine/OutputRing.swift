@@ -59,7 +59,11 @@ package struct OutputRing: ~Copyable, Sendable {
   ///   - left: one sample per frame.
   ///   - right: as many.
   ///   - frame: absolute frame of the first sample.
-  package func publish(_ left: Span<Float>, _ right: Span<Float>, at frame: Int) -> Published {
+  ///   - fade: frames to cross-fade from what was there before, where there was something; a late
+  ///     rewrite fades over `lateFade` in any case.
+  package func publish(
+    _ left: Span<Float>, _ right: Span<Float>, at frame: Int, fade wantedFade: Int = 0
+  ) -> Published {
     precondition(left.count == right.count, "channels of \(left.count) and \(right.count) frames")
     let before = written
     if frame < before { writtenFrames.store(frame, ordering: .sequentiallyConsistent) }
@@ -75,7 +79,8 @@ package struct OutputRing: ~Copyable, Sendable {
       self.right.clear(at: gap, count: start - gap)
     }
     if count > 0 {
-      let fade = late > 0 && start < before ? min(Self.lateFade, count, before - start) : 0
+      let wanted = late > 0 ? max(wantedFade, Self.lateFade) : wantedFade
+      let fade = start < before ? min(wanted, count, before - start) : 0
       for index in 0..<fade {
         let share = (Float(index) + 0.5) / Float(fade)
         var l = self.left[start + index]

@@ -78,6 +78,7 @@ package final class Performance {
   /// The step of the newest change: nobody goes back behind it.
   package private(set) var settledStep: Int
 
+  private var farthestStep: Int
   private let pool: ComputePool
   private var panel = KnobPanel()
   private let decoders: [EnCodecDecoderState]
@@ -108,6 +109,7 @@ package final class Performance {
       frameLimit: start.frameLimit, pool: pool)
     codes.reserve(frames: start.prompt.count / K + 3600 * Int(instrument.framesPerSecond))
     settledStep = codes.nextStep
+    farthestStep = codes.nextStep
     decoders = (0..<channels).map { _ in
       EnCodecDecoderState(codec: instrument.codec, codebooks: K / channels)
     }
@@ -150,6 +152,7 @@ package final class Performance {
   package func step() {
     steeringStates[codes.nextStep % Self.memory] = steering.state
     codes.step()
+    farthestStep = max(farthestStep, codes.nextStep)
     decodeWholeFrames()
   }
 
@@ -179,9 +182,12 @@ package final class Performance {
     }
   }
 
-  /// The earliest step that `rollBack` can go to.
+  /// The earliest step that `rollBack` can go to. Counted from the farthest step ever drawn, not from
+  /// the present one: what lies further back has been written over, also after several steps back.
   package var earliestStep: Int {
-    max(settledStep, codes.promptFrames + 1, codes.nextStep - Self.memory + 8)
+    let plan = codes.plan
+    let reach = min(Self.memory - 8, plan.length - plan.context - plan.fillPasses - 1)
+    return max(settledStep, codes.promptFrames + 1, farthestStep - reach)
   }
 
   /// Goes back so that `step` is the next one: sound that it could change is forgotten.
@@ -231,6 +237,28 @@ package final class Performance {
       var block = interleaved.mutableSpan
       guardState.process(&block, frames: written)
       sound.append(interleaved.span, count: written)
+    }
+  }
+
+  /// Whether the last four seconds stood still: silence, or one pattern of at most a second over and
+  /// over.
+  package var isStuck: Bool {
+    let rate = Int(instrument.framesPerSecond)
+    let end = codes.wholeFrames
+    guard end - max(codes.promptFrames, settledStep) > 4 * rate else { return false }
+    let K = instrument.codebooks
+    let recent = codes.codes((end - 4 * rate)..<end)
+    for period in 1...rate
+    where (0..<(recent.count - period * K)).allSatisfy({
+      recent[$0] == recent[$0 + period * K]
+    }) {
+      return true
+    }
+    return sound.withSamples(channel: 0, (sound.end - 3 * instrument.sampleRate)..<sound.end) {
+      samples, _ in
+      guard samples.count > 0 else { return false }
+      for index in samples.indices where abs(samples[index]) > 5e-4 { return false }
+      return true
     }
   }
 

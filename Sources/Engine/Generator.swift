@@ -1,0 +1,455 @@
+// The generation thread: listens, continues, keeps music ready ahead of the play head, and changes what
+// is not played yet when a knob turns.
+//
+// Deep look-ahead, shallow latency (METHOD 5): music is kept ready up to `lookahead` before the play
+// head. When a control changes, the performance goes back to the first step whose sound can still be
+// heard in time and plays on from there; the ring's frames behind that place are replaced.
+//
+// Threading: `run` is the generation thread's whole life. Other threads reach it through `commands` and
+// `deliveries`, and hear of it through `reports`, `takes` and the atomic figures.
+
+internal import CJACK
+import Foundation
+package import Kernels
+import Models
+package import Synchronization
+
+/// The live engine.
+package final class Generator: @unchecked Sendable {
+  /// Sender: the control thread.
+  package let commands = ValueQueue<EngineCommand>(capacity: 1024, filler: .commit)
+  /// Sender: any thread.
+  package let deliveries = Mailbox<EngineDelivery>()
+  /// Taker: the control thread.
+  package let reports = ValueQueue<EngineReport>(capacity: 4096, filler: .state(.stopped))
+  /// Taker: the loader.
+  package let takes = Mailbox<TakeMaterial>()
+
+  /// Millionths of seconds of work per second of music.
+  package let realTimeFactor = Atomic<Int>(0)
+  /// Milliseconds of music ready ahead of the play head.
+  package let ready = Atomic<Int>(0)
+  /// The next step.
+  package let step = Atomic<Int>(0)
+  private let stopping = Atomic<Int>(0)
+
+  private let exchange: AudioExchange
+  private let pool: ComputePool
+  private let finished = DispatchSemaphore(value: 0)
+
+  /// What one slot's meter showed at one step.
+  private struct Meter: BitwiseCopyable {
+    var reading = Float.nan
+    var threshold: Float = 0
+    var gain: Float = 0
+  }
+
+  // Everything below belongs to the generation thread.
+  private var instrument: Instrument
+  private var listener: Listener
+  private var state = TransportState.listening
+  private var performance: Performance?
+  private var feeder: OutputFeeder?
+  private var isJoined = false
+  private var triggered = ContinuousClock.now
+  private var started = PerformanceStart()
+  private var promptSound: [Float] = []
+  private var loadedPrompt: (codes: [Int32], sound: [Float])?
+  private var controls: [Int: MusicControl] = [:]
+  private var directions: [Int: (name: String, direction: SteeringDirection)] = [:]
+  private var gathered: [EngineCommand] = []
+  private var waiting: [(slot: Int, step: Int, frame: Int, received: Double)] = []
+  private var readings: [InlineArray<8, Meter>]
+  private var lookahead = 1.0
+  private var holdsLoudness = true
+  private var unsticks = true
+  private var continuesByItself = false
+  private var heardSomething = false
+  private var stepSeconds = 0.01
+  private var worstStep = 0.01
+  private var lastMeters = ContinuousClock.now
+  private var isOverloaded = false
+  private var rate = 48000
+
+  package init(instrument: Instrument, exchange: AudioExchange, pool: ComputePool) {
+    self.instrument = instrument
+    self.exchange = exchange
+    self.pool = pool
+    listener = Listener(instrument: instrument, exchange: exchange, pool: pool)
+    readings = Array(
+      repeating: InlineArray(repeating: Meter()), count: Performance.memory)
+    gathered.reserveCapacity(256)
+    waiting.reserveCapacity(256)
+  }
+
+  /// Starts the thread.
+  package func start() {
+    let thread = Thread { [self] in
+      run()
+      finished.signal()
+    }
+    thread.name = "generation"
+    thread.stackSize = 4 << 20
+    thread.qualityOfService = .userInteractive
+    thread.start()
+  }
+
+  /// Ends the thread and waits for it.
+  package func stop() {
+    stopping.store(1, ordering: .releasing)
+    finished.wait()
+  }
+
+  private func run() {
+    continuo_flush_denormals()
+    listener.restart(at: exchange.input.filled)
+    while stopping.load(ordering: .acquiring) == 0 {
+      takeDeliveries()
+      let changed = drain()
+      if state == .playing {
+        play(changed)
+      } else {
+        let more = listener.listen()
+        if continuesByItself { watchForSilence() }
+        if !more { usleep(2000) }
+      }
+      announceApplied()
+    }
+  }
+
+  // MARK: Commands
+
+  /// Takes committed commands; returns the changes of the music among them.
+  private func drain() -> [MusicControl] {
+    var changes: [MusicControl] = []
+    while let command = commands.take() {
+      guard case .commit = command else {
+        gathered.append(command)
+        continue
+      }
+      for command in gathered { obey(command, &changes) }
+      gathered.removeAll(keepingCapacity: true)
+    }
+    return changes
+  }
+
+  private func obey(_ command: EngineCommand, _ changes: inout [MusicControl]) {
+    switch command {
+    case .music(let control):
+      controls[Int(control.target.rawValue) * 16 + control.slot] = control
+      changes.append(control)
+    case .commit: break
+    case .listen:
+      leave()
+      listener.restart(at: exchange.input.filled)
+      enter(.listening)
+    case .stop:
+      leave()
+      enter(.stopped)
+    case .play(let seconds): begin(seconds: seconds)
+    case .restart(let seed): restart(seed: seed)
+    case .lookahead(let seconds): lookahead = seconds
+    case .guardLoudness(let isOn): holdsLoudness = isOn
+    case .unstick(let isOn): unsticks = isOn
+    case .automatic(let isOn): continuesByItself = isOn
+    case .stall(let seconds): usleep(UInt32(seconds * 1e6))
+    }
+  }
+
+  private func takeDeliveries() {
+    for delivery in deliveries.take() {
+      switch delivery {
+      case .instrument(let instrument, _):
+        leave()
+        self.instrument = instrument
+        listener = Listener(instrument: instrument, exchange: exchange, pool: pool)
+        listener.restart(at: exchange.input.filled)
+        performance = nil
+        directions = [:]
+        enter(.listening)
+      case .direction(let direction, let name, let slot, let received):
+        directions[slot] = direction.map { (name, $0) }
+        guard state == .playing, let performance else { break }
+        goBack(performance)
+        performance.place(direction, named: name, slot: slot)
+        expect(slot: slot, performance, received: received)
+      case .prompt(let codes, let sound):
+        loadedPrompt = codes.isEmpty ? nil : (codes, sound)
+      case .keep(let name): keep(name)
+      }
+    }
+  }
+
+  private func enter(_ new: TransportState) {
+    state = new
+    _ = reports.offer(.state(new))
+  }
+
+  /// Fades to the live input.
+  private func leave() {
+    guard state == .playing else { return }
+    exchange.leaveFrame.store(
+      exchange.output.claimed + exchange.period.load(ordering: .relaxed), ordering: .releasing)
+    isJoined = false
+    step.store(0, ordering: .relaxed)
+    ready.store(0, ordering: .relaxed)
+    waiting.removeAll(keepingCapacity: true)
+  }
+
+  private func watchForSilence() {
+    let now = listener.level(seconds: 0.7)
+    if listener.level(seconds: 0.1) > 0.01 { heardSomething = true }
+    guard heardSomething, now < 0.002 else { return }
+    heardSomething = false
+    begin(seconds: 10)
+  }
+
+  // MARK: Beginning
+
+  /// Continues from what was heard, from a loaded prompt, or from silence.
+  private func begin(seconds: Double) {
+    triggered = .now
+    let wasPlaying = state == .playing && isJoined
+    enter(.preparing)
+    rate = exchange.sampleRate.load(ordering: .acquiring)
+    var start = PerformanceStart()
+    var anchor: Int?
+    promptSound = []
+    if seconds > 0, let loaded = loadedPrompt {
+      start.prompt = loaded.codes
+      promptSound = loaded.sound
+    } else if seconds > 0 {
+      let heard = listener.heard(seconds: seconds)
+      if heard.sound.contains(where: { abs($0) > 1e-4 }) {
+        start.prompt = heard.codes
+        promptSound = heard.sound
+        anchor =
+          heard.firstFrame - exchange.captureLatency.load(ordering: .relaxed)
+          - exchange.playbackLatency.load(ordering: .relaxed)
+      } else {
+        _ = reports.offer(.notice(.nothingHeard))
+      }
+    }
+    perform(start, anchor: anchor, wasPlaying: wasPlaying)
+  }
+
+  /// The same prompt again, with another seed.
+  private func restart(seed: Int) {
+    triggered = .now
+    let wasPlaying = state == .playing && isJoined
+    enter(.preparing)
+    rate = exchange.sampleRate.load(ordering: .acquiring)
+    let control = MusicControl(.seed, Double(seed))
+    controls[Int(control.target.rawValue) * 16] = control
+    var start = PerformanceStart()
+    start.prompt = started.prompt
+    perform(start, anchor: nil, wasPlaying: wasPlaying)
+  }
+
+  private func perform(_ base: PerformanceStart, anchor: Int?, wasPlaying: Bool) {
+    var start = base
+    start.controls = controls.sorted { $0.key < $1.key }.map(\.value)
+    start.directions = directions
+    if holdsLoudness {
+      var meter = LoudnessGuard(rate: instrument.sampleRate, channels: 1, target: -20)
+      start.loudness = promptSound.isEmpty ? -20 : Double(meter.measure(promptSound.suffix(96000)))
+      if let loudness = start.loudness, loudness < -45 { start.loudness = nil }
+    }
+    started = start
+    let performance = Performance(instrument: instrument, start: start, pool: pool)
+    performance.prepare()
+    let claimed = exchange.output.claimed
+    let place =
+      anchor
+      ?? claimed + rate / 4 - performance.firstSample * rate / instrument.sampleRate
+    feeder = OutputFeeder(
+      timeline: Timeline(
+        modelRate: instrument.sampleRate, hop: instrument.hop,
+        longestDelay: performance.codes.pattern.longestDelay,
+        lookahead: instrument.codec.decoderLookahead, serverRate: rate, anchor: place),
+      start: 0)
+    self.performance = performance
+    isJoined = false
+    waiting.removeAll(keepingCapacity: true)
+    exchange.fadeFrames.store(max(1, rate * 3 / 100), ordering: .relaxed)
+    if !wasPlaying { exchange.joinFrame.store(AudioExchange.never, ordering: .releasing) }
+    enter(.playing)
+  }
+
+  /// Joins as soon as there is sound for a moment that has not come yet.
+  private func join(_ performance: Performance) {
+    guard var feeder else { return }
+    let period = exchange.period.load(ordering: .relaxed)
+    let frame = max(
+      exchange.output.claimed + period + rate / 100,
+      feeder.timeline.frame(ofSample: performance.firstSample))
+    guard feeder.end(of: performance.sound) - frame >= rate / 10 + period else { return }
+    feeder.begin(at: frame, fade: rate * 3 / 100)
+    _ = feeder.publish(performance.sound, to: exchange)
+    if exchange.joinFrame.load(ordering: .acquiring) == AudioExchange.never {
+      exchange.leaveFrame.store(AudioExchange.never, ordering: .releasing)
+      exchange.joinFrame.store(frame, ordering: .releasing)
+    }
+    self.feeder = feeder
+    isJoined = true
+    let seconds = Double((ContinuousClock.now - triggered).components.attoseconds) * 1e-18
+    _ = reports.offer(
+      .joined(
+        frame: frame,
+        seconds: seconds + Double((ContinuousClock.now - triggered).components.seconds)))
+  }
+
+  // MARK: Playing
+
+  /// One turn of the loop while music is made.
+  private func play(_ changes: [MusicControl]) {
+    guard let performance else { return }
+    followRate()
+    if !changes.isEmpty {
+      goBack(performance)
+      for control in changes { performance.apply(control) }
+      for control in changes where control.received > 0 {
+        expect(slot: control.slot, performance, received: control.received)
+      }
+    }
+    let claimed = exchange.output.claimed
+    let ahead = isJoined ? Double((feeder?.published ?? claimed) - claimed) / Double(rate) : 0
+    ready.store(Int(max(0, ahead) * 1000), ordering: .relaxed)
+    sendMeters()
+    guard ahead < lookahead else {
+      usleep(1500)
+      return
+    }
+    let began = ContinuousClock.now
+    performance.step()
+    remember(performance)
+    if isJoined {
+      publish(performance)
+    } else {
+      join(performance)
+    }
+    let spent = ContinuousClock.now - began
+    let seconds = Double(spent.components.attoseconds) * 1e-18 + Double(spent.components.seconds)
+    stepSeconds += 0.02 * (seconds - stepSeconds)
+    worstStep = max(worstStep * 0.998, min(seconds, 0.1))
+    let factor = stepSeconds * Double(instrument.framesPerSecond)
+    realTimeFactor.store(Int(factor * 1e6), ordering: .relaxed)
+    step.store(performance.nextStep, ordering: .relaxed)
+    if unsticks, performance.nextStep % 50 == 0, performance.isStuck {
+      performance.reseed()
+      _ = reports.offer(.notice(.stuck))
+    }
+  }
+
+  private func publish(_ performance: Performance) {
+    let late = feeder?.publish(performance.sound, to: exchange) ?? 0
+    let behind = exchange.output.claimed - (feeder?.published ?? 0)
+    if behind > rate / 2 {
+      // Never to be caught up by skipping: the music waits instead.
+      feeder?.delay(by: behind + rate / 5)
+    }
+    if late > 0 && !isOverloaded {
+      isOverloaded = true
+      _ = reports.offer(.notice(.overloaded))
+    } else if late == 0 && isOverloaded && behind < -rate / 4 {
+      isOverloaded = false
+      _ = reports.offer(.notice(.recovered))
+    }
+  }
+
+  /// Goes back to the first step that can still be heard in time.
+  private func goBack(_ performance: Performance) {
+    guard isJoined, var feeder else { return }
+    // Two steps' work, two periods and 5 ms: time to make the new sound before it is due.
+    let margin =
+      Int((2 * worstStep + 0.005) * Double(rate))
+      + 2 * exchange.period.load(ordering: .relaxed)
+    let open = feeder.sample(stillOpenAt: exchange.output.claimed + margin)
+    let step = max(feeder.timeline.firstStep(audibleFrom: open), performance.earliestStep)
+    guard step < performance.nextStep else { return }
+    performance.rollBack(toStep: step)
+    feeder.rewind(to: performance.sound)
+    self.feeder = feeder
+  }
+
+  /// Remembers when a change will be heard.
+  private func expect(slot: Int, _ performance: Performance, received: Double) {
+    guard let timeline = feeder?.timeline, waiting.count < 256 else { return }
+    let sample = timeline.finalSamples(beforeStep: performance.nextStep)
+    waiting.append(
+      (slot, performance.nextStep, timeline.frame(ofSample: sample), received))
+  }
+
+  private func announceApplied() {
+    guard !waiting.isEmpty else { return }
+    let claimed = exchange.output.claimed
+    while let first = waiting.first, isJoined, first.frame <= claimed {
+      _ = reports.offer(
+        .applied(
+          slot: first.slot, step: first.step, frame: first.frame, received: first.received))
+      waiting.removeFirst()
+    }
+  }
+
+  /// The server runs at another rate now: the music goes on from where it is.
+  private func followRate() {
+    let now = exchange.sampleRate.load(ordering: .acquiring)
+    guard now != rate, now > 0 else { return }
+    rate = now
+    guard isJoined else { return }
+    let claimed = exchange.output.claimed
+    exchange.output.truncate(to: claimed)
+    feeder?.change(toServerRate: now, at: claimed)
+    exchange.fadeFrames.store(max(1, rate * 3 / 100), ordering: .relaxed)
+  }
+
+  private func remember(_ performance: Performance) {
+    let place = (performance.nextStep - 1) % Performance.memory
+    for slot in 0..<AddressTable.slots {
+      var meter = Meter()
+      if let reading = performance.steering.reading(slot: slot) {
+        meter = Meter(
+          reading: reading.reading, threshold: reading.threshold, gain: reading.gain)
+      }
+      readings[place][slot] = meter
+    }
+  }
+
+  /// What the model believes about the music that is heard now, at most 20 times per second.
+  private func sendMeters() {
+    guard isJoined, let timeline = feeder?.timeline, let performance else { return }
+    let now = ContinuousClock.now
+    guard now - lastMeters >= .milliseconds(50) else { return }
+    lastMeters = now
+    let sounding = timeline.sample(atFrame: exchange.output.claimed) / instrument.hop + 1
+    guard sounding > performance.codes.promptFrames, sounding < performance.nextStep,
+      sounding > performance.nextStep - Performance.memory
+    else { return }
+    for slot in 1...AddressTable.slots {
+      let reading = readings[sounding % Performance.memory][slot - 1]
+      guard reading.reading.isFinite else { continue }
+      _ = reports.offer(
+        .meter(
+          slot: slot, reading: reading.reading, threshold: reading.threshold, gain: reading.gain))
+    }
+  }
+
+  // MARK: Takes
+
+  private func keep(_ name: String) {
+    guard let performance, performance.codes.wholeFrames > performance.codes.promptFrames else {
+      takes.post(
+        TakeMaterial(
+          name: name, codes: [], promptFrames: 0, promptSound: [], score: [], loudness: nil,
+          plan: WindowPlan()))
+      return
+    }
+    takes.post(
+      TakeMaterial(
+        name: name,
+        codes: performance.codes.codes(
+          performance.codes.firstFrame..<performance.codes.wholeFrames),
+        promptFrames: performance.codes.promptFrames, promptSound: promptSound,
+        score: performance.score, loudness: started.loudness, plan: started.plan))
+  }
+}
