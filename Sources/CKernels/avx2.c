@@ -11,6 +11,8 @@
 #define ROWS 2
 #define COLUMNS 2
 #define TILE_COLUMNS 4
+#define WINDOW_ROWS 6
+#define WINDOW_VECTORS 1
 #define QUERIES 1
 #define PREFETCH 1024
 #define DOT_WIDE_BIASED 0
@@ -49,6 +51,7 @@ INLINE i32x16 dot_wide(i32x16 sum, u8x64 w, int32_t x) {
 #include "body_dense.h"
 #include "body_rows.h"
 #include "body_tiles.h"
+#include "body_windows.h"
 #include "body_table.h"
 #pragma clang attribute pop
 const continuo_table *const continuo_table_avx2 = &table;

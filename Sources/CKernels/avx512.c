@@ -11,6 +11,8 @@
 #define ROWS 4
 #define COLUMNS 4
 #define TILE_COLUMNS 4
+#define WINDOW_ROWS 12
+#define WINDOW_VECTORS 2
 #define QUERIES 4
 #define PREFETCH 1024
 #define DOT_WIDE_BIASED 1
@@ -26,6 +28,7 @@ INLINE i32x16 dot_wide(i32x16 sum, u8x64 w, int32_t x) { return dot(sum, w, x); 
 #include "body_dense.h"
 #include "body_rows.h"
 #include "body_tiles.h"
+#include "body_windows.h"
 #include "body_table.h"
 #pragma clang attribute pop
 const continuo_table *const continuo_table_avx512 = &table;

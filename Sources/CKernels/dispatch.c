@@ -141,4 +141,13 @@ void continuo_layer_norm(const float *x, const float *weight, const float *bias,
 void continuo_rms_norm(const float *x, const float *weight, size_t width, float epsilon, float *y) {
   now()->rms_norm(x, weight, width, epsilon, y);
 }
+void continuo_windows_product(const continuo_windows *weights, size_t first, size_t last,
+                              const float *x, size_t apart, size_t rows, const float *skip,
+                              int activate, float *y) {
+  now()->windows(weights, first, last, x, apart, rows, skip, activate, y);
+}
+void continuo_elu_copy(const float *x, size_t count, float *y) { now()->elu_copy(x, count, y); }
+void continuo_lstm_cell(const float *gates, size_t width, float *hidden, float *cell) {
+  now()->lstm_cell(gates, width, hidden, cell);
+}
 uint64_t continuo_read(const void *from, size_t bytes) { return now()->read(from, bytes); }

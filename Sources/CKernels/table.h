@@ -20,6 +20,10 @@ typedef struct continuo_table {
   void (*hyperbolic_tangent)(float *, size_t);
   void (*layer_norm)(const float *, const float *, const float *, size_t, float, float *);
   void (*rms_norm)(const float *, const float *, size_t, float, float *);
+  void (*windows)(const continuo_windows *, size_t, size_t, const float *, size_t, size_t,
+                  const float *, int, float *);
+  void (*elu_copy)(const float *, size_t, float *);
+  void (*lstm_cell)(const float *, size_t, float *, float *);
   uint64_t (*read)(const void *, size_t);
 } continuo_table;
 

@@ -23,6 +23,26 @@ package func elu(_ x: inout MutableSpan<Float>) {
   }
 }
 
+/// y ← x for x > 0, eˣ − 1 else, shared among the threads of a pool.
+///
+/// - Parameters:
+///   - x: any number of floats.
+///   - y: receives as many; another place than `x`.
+package func elu(_ x: Span<Float>, into y: inout MutableSpan<Float>, pool: ComputePool) {
+  precondition(x.count <= y.count, "shapes do not fit")
+  let count = x.count
+  unsafe x.withUnsafeBufferPointer { x in
+    unsafe y.withUnsafeMutableBufferPointer { y in
+      guard let x = x.baseAddress, let y = y.baseAddress else { return }
+      let part = 16_384
+      pool.run(chunks: (count + part - 1) / part) { chunk in
+        let start = chunk * part
+        unsafe continuo_elu_copy(x + start, min(part, count - start), y + start)
+      }
+    }
+  }
+}
+
 /// x ← 1 / (1 + e⁻ˣ).
 package func sigmoid(_ x: inout MutableSpan<Float>) {
   unsafe x.withUnsafeMutableBufferPointer { x in

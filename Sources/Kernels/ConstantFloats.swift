@@ -13,18 +13,24 @@
   /// How many floats.
   package let count: Int
 
-  /// Copies `values`.
-  package init(_ values: [Float]) {
-    count = values.count
+  /// Makes `count` zeros and lets `fill` overwrite them.
+  package init(count: Int, _ fill: (inout MutableSpan<Float>) -> Void) {
+    self.count = count
     var raw: UnsafeMutableRawPointer?
     let bytes = max(64, (count * MemoryLayout<Float>.stride + 63) / 64 * 64)
     guard unsafe posix_memalign(&raw, 64, bytes) == 0, let raw = unsafe raw else {
       fatalError("out of memory: \(bytes) bytes")
     }
+    unsafe memset(raw, 0, bytes)
     unsafe memory = raw.bindMemory(to: Float.self, capacity: max(count, 1))
-    unsafe values.withUnsafeBufferPointer { source in
-      guard let first = source.baseAddress else { return }
-      unsafe memory.initialize(from: first, count: source.count)
+    var span = unsafe MutableSpan(_unsafeStart: memory, count: count)
+    fill(&span)
+  }
+
+  /// Copies `values`.
+  package convenience init(_ values: [Float]) {
+    self.init(count: values.count) { span in
+      for index in values.indices { span[index] = values[index] }
     }
   }
 

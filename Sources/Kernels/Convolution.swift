@@ -1,16 +1,17 @@
-// One-dimensional convolution over rows, as matrix products without copying windows.
+// One-dimensional convolution over rows, as a matrix product without copying windows.
 //
 // A signal is (T, C): time by channels, so the window of output t, taps · C numbers, lies in one piece
-// from row t · stride on. A matrix product wants rows that do not overlap, so outputs are taken q at a
-// time, q = ⌈taps / stride⌉: outputs t, t + q, t + 2q … have windows that do not overlap, and q products
-// with rows q · stride · C apart give all outputs. Padding is the caller's business: this kernel computes
-// only windows that lie inside its input. The arrangement is ours.
+// from row t · stride on, and the kernel (CKernels/body_windows.h) reads overlapping windows where they
+// lie. Only dilated windows are gathered first. Padding is the caller's business: only windows that
+// lie inside the input are computed. The arrangement is ours.
+
+internal import CKernels
 
 #if canImport(Glibc)
   import Glibc
 #endif
 
-/// Weights of a convolution, arranged for the products: y[t] = bias + Σⱼ Wⱼ x[t·stride + j·dilation].
+/// Weights of a convolution, arranged for the kernel: y[t] = bias + Σⱼ Wⱼ x[t·stride + j·dilation].
 package struct Convolution: Sendable {
   package let inputChannels: Int
   package let outputChannels: Int
@@ -20,14 +21,18 @@ package struct Convolution: Sendable {
   package let stride: Int
   /// Rows between two taps.
   package let dilation: Int
-  private let weights: ConstantFloats  // (outputChannels, taps · inputChannels)
-  private let bias: ConstantFloats  // (outputChannels)
-  private let matrix: WeightMatrix
+  /// (⌈outputs / 32⌉, taps · inputs, 32); for one output (taps · inputs).
+  private let panels: ConstantFloats
+  private let bias: ConstantFloats  // (outputs rounded up to 32)
 
   /// Rows from the first to the last tap.
   package var reach: Int { (taps - 1) * dilation + 1 }
-  /// Columns of the weight matrix.
+  /// Numbers in one window.
   private var window: Int { taps * inputChannels }
+  private var panelCount: Int { (outputChannels + Self.panelWidth - 1) / Self.panelWidth }
+
+  /// Outputs of one panel, as the kernel has them.
+  private static let panelWidth = 32
 
   /// Arranges weights.
   ///
@@ -39,56 +44,53 @@ package struct Convolution: Sendable {
     stride: Int = 1, dilation: Int = 1
   ) {
     precondition(weights.count == outputChannels * inputChannels * taps, "shapes do not fit")
-    var rows = [Float](repeating: 0, count: weights.count)
-    for o in 0..<outputChannels {
-      for c in 0..<inputChannels {
-        for j in 0..<taps {
-          rows[(o * taps + j) * inputChannels + c] = weights[(o * inputChannels + c) * taps + j]
+    self.init(
+      bias: bias, inputChannels: inputChannels, outputChannels: outputChannels, taps: taps,
+      stride: stride, dilation: dilation
+    ) { panels, place in
+      var index = 0
+      for output in 0..<outputChannels {
+        for channel in 0..<inputChannels {
+          for tap in 0..<taps {
+            panels[place(output, tap * inputChannels + channel)] = weights[index]
+            index += 1
+          }
         }
       }
     }
-    self.init(
-      rows: rows, bias: bias, inputChannels: inputChannels, outputChannels: outputChannels,
-      taps: taps, stride: stride, dilation: dilation)
   }
 
-  /// Takes weights that are in order already.
-  ///
-  /// - Parameter rows: (outputChannels, taps, inputChannels).
+  /// Arranges weights that `fill` writes, each to the place of (output, tap · inputChannels + input).
   init(
-    rows: [Float], bias: [Float], inputChannels: Int, outputChannels: Int, taps: Int,
-    stride: Int = 1, dilation: Int = 1
+    bias: [Float], inputChannels: Int, outputChannels: Int, taps: Int, stride: Int = 1,
+    dilation: Int = 1,
+    fill: (_ panels: inout MutableSpan<Float>, _ place: (Int, Int) -> Int) -> Void
   ) {
-    precondition(rows.count == outputChannels * inputChannels * taps, "shapes do not fit")
     precondition(bias.count == outputChannels && stride >= 1 && dilation >= 1 && taps >= 1)
     self.inputChannels = inputChannels
     self.outputChannels = outputChannels
     self.taps = taps
     self.stride = stride
     self.dilation = dilation
-    self.weights = ConstantFloats(rows)
-    self.bias = ConstantFloats(bias)
-    self.matrix = unsafe WeightMatrix(
-      rows: outputChannels, columns: taps * inputChannels, base: weights.base, owner: weights)
-  }
-
-  /// From so many outputs on, products over strided windows win over gathering the windows.
-  private static let manyOutputs = 32
-  /// Up to so many outputs, one pass over the weights for all of them wins over a matrix product.
-  private static let fewOutputs = 4
-
-  private func gathers(_ outputs: Int) -> Bool {
-    reach > 1 && (dilation > 1 || outputs < Self.manyOutputs)
+    let window = taps * inputChannels
+    let width = outputChannels == 1 ? 1 : Self.panelWidth
+    let padded = (outputChannels + width - 1) / width * width
+    panels = ConstantFloats(count: padded * window) { panels in
+      fill(&panels) { output, i in
+        ((output / width) * window + i) * width + output % width
+      }
+    }
+    self.bias = ConstantFloats(count: padded) { span in
+      for index in bias.indices { span[index] = bias[index] }
+    }
   }
 
   /// Floats of workspace that `apply` needs for `outputs` rows.
   package func workspaceCount(outputs: Int) -> Int {
-    // Fewer outputs can need more than many: below the limit windows are gathered.
-    let gathered = dilation > 1 ? outputs : min(outputs, Self.manyOutputs - 1)
-    return reach > 1 ? gathered * window : 0
+    dilation > 1 && taps > 1 ? outputs * window : 0
   }
 
-  /// Computes `outputs` rows.
+  /// Computes `outputs` rows. A row's result does not depend on how many are computed together.
   ///
   /// - Parameters:
   ///   - x: input rows (≥ (outputs − 1) · stride + reach, inputChannels).
@@ -111,19 +113,17 @@ package struct Convolution: Sendable {
       unsafe skip.withUnsafeBufferPointer { skip in
         unsafe y.withUnsafeMutableBufferPointer { y in
           unsafe workspace.withUnsafeMutableBufferPointer { workspace in
-            let job = unsafe Job(
-              convolution: self, x: x.baseAddress!, skip: skip.isEmpty ? nil : skip.baseAddress,
-              activate: activate, y: y.baseAddress!)
-            if gathers(outputs) {
-              let windows = workspace.baseAddress!
-              unsafe job.gather(outputs, into: windows)
-              unsafe job.dense(windows, outputs: outputs, apart: window, pool: pool)
-            } else if reach == 1 {
-              unsafe job.dense(
-                x.baseAddress!, outputs: outputs, apart: stride * inputChannels, pool: pool)
-            } else {
-              job.strided(outputs: outputs, pool: pool)
+            guard let x = x.baseAddress, let y = y.baseAddress else { return }
+            var job = unsafe Job(
+              windows: x, apart: stride * inputChannels,
+              skip: skip.isEmpty ? nil : skip.baseAddress,
+              activate: activate, y: y)
+            if dilation > 1 && taps > 1, let gathered = workspace.baseAddress {
+              unsafe gather(x, outputs: outputs, into: gathered)
+              job = unsafe Job(
+                windows: gathered, apart: window, skip: job.skip, activate: activate, y: y)
             }
+            split(job, outputs: outputs, pool: pool)
           }
         }
       }
@@ -132,120 +132,55 @@ package struct Convolution: Sendable {
 
   /// One call's places. Safe because it never leaves `apply`, which checks every extent first.
   @safe private struct Job {
-    let convolution: Convolution
-    let x: UnsafePointer<Float>
+    let windows: UnsafePointer<Float>
+    let apart: Int
     let skip: UnsafePointer<Float>?
     let activate: Bool
     let y: UnsafeMutablePointer<Float>
+  }
 
-    /// Copies the windows of `outputs` rows side by side.
-    func gather(_ outputs: Int, into windows: UnsafeMutablePointer<Float>) {
-      let c = convolution
-      let bytes = c.inputChannels * MemoryLayout<Float>.stride
-      for t in 0..<outputs {
-        let first = unsafe x + t * c.stride * c.inputChannels
-        let target = unsafe windows + t * c.window
-        if c.dilation == 1 {
-          unsafe memcpy(target, first, c.taps * bytes)
-        } else {
-          for j in 0..<c.taps {
-            unsafe memcpy(
-              target + j * c.inputChannels, first + j * c.dilation * c.inputChannels, bytes)
-          }
-        }
-      }
-    }
-
-    /// Windows that lie one by one, `apart` floats from each other.
-    func dense(_ windows: UnsafePointer<Float>, outputs: Int, apart: Int, pool: ComputePool) {
-      let c = convolution
-      let n = c.outputChannels
-      if outputs <= Convolution.fewOutputs && apart == c.window {
-        var rows = unsafe MutableSpan(_unsafeStart: y, count: outputs * n)
-        unsafe c.matrix.multiply(
-          Span(_unsafeStart: windows, count: outputs * c.window), count: outputs, into: &rows,
-          pool: pool)
-        for t in 0..<outputs { close(row: t, columns: 0..<n, adding: true) }
-      } else if outputs >= n || n < 2 * Convolution.grain {
-        Convolution.split(outputs, pool: pool) { rows in
-          for t in rows { open(row: t, columns: 0..<n) }
-          unsafe accumulateProduct(
-            m: rows.count, n: n, k: c.window, windows + rows.lowerBound * apart, lda: apart,
-            c.weights.base, ldb: c.window, into: y + rows.lowerBound * n, ldc: n)
-          if activate { for t in rows { close(row: t, columns: 0..<n, adding: false) } }
-        }
-      } else {
-        Convolution.split(n, pool: pool) { columns in
-          for t in 0..<outputs { open(row: t, columns: columns) }
-          unsafe accumulateProduct(
-            m: outputs, n: columns.count, k: c.window, windows, lda: apart,
-            c.weights.base + columns.lowerBound * c.window, ldb: c.window,
-            into: y + columns.lowerBound, ldc: n)
-          if activate {
-            for t in 0..<outputs { close(row: t, columns: columns, adding: false) }
-          }
-        }
-      }
-    }
-
-    /// Overlapping windows: every q-th output in one product.
-    func strided(outputs: Int, pool: ComputePool) {
-      let c = convolution
-      let n = c.outputChannels
-      let q = (c.taps + c.stride - 1) / c.stride
-      Convolution.split(outputs, pool: pool) { rows in
-        for t in rows { open(row: t, columns: 0..<n) }
-        for phase in 0..<min(q, rows.count) {
-          let first = rows.lowerBound + phase
-          unsafe accumulateProduct(
-            m: (rows.count - phase + q - 1) / q, n: n, k: c.window,
-            x + first * c.stride * c.inputChannels, lda: q * c.stride * c.inputChannels,
-            c.weights.base, ldb: c.window, into: y + first * n, ldc: q * n)
-        }
-        if activate { for t in rows { close(row: t, columns: 0..<n, adding: false) } }
-      }
-    }
-
-    /// Starts a row as bias plus skip, for products to add to.
-    func open(row: Int, columns: Range<Int>) {
-      let c = convolution
-      let target = unsafe y + row * c.outputChannels
-      let bias = unsafe c.bias.base
-      if let skip = unsafe skip {
-        let added = unsafe skip + row * c.outputChannels
-        for n in columns { unsafe target[n] = bias[n] + added[n] }
-      } else {
-        for n in columns { unsafe target[n] = bias[n] }
-      }
-    }
-
-    /// Ends a row: bias and skip if they are not in yet, then ELU if asked for.
-    func close(row: Int, columns: Range<Int>, adding: Bool) {
-      let c = convolution
-      let target = unsafe y + row * c.outputChannels
-      if adding {
-        let bias = unsafe c.bias.base
-        for n in columns { unsafe target[n] += bias[n] }
-        if let skip = unsafe skip {
-          let added = unsafe skip + row * c.outputChannels
-          for n in columns { unsafe target[n] += added[n] }
-        }
-      }
-      if activate {
-        unsafe elu(
-          target + columns.lowerBound, into: target + columns.lowerBound, count: columns.count)
+  /// Copies dilated windows side by side.
+  @unsafe private func gather(
+    _ x: UnsafePointer<Float>, outputs: Int, into windows: UnsafeMutablePointer<Float>
+  ) {
+    let bytes = inputChannels * MemoryLayout<Float>.stride
+    for t in 0..<outputs {
+      for tap in 0..<taps {
+        unsafe memcpy(
+          windows + t * window + tap * inputChannels,
+          x + (t * stride + tap * dilation) * inputChannels, bytes)
       }
     }
   }
 
-  /// Smallest piece that a thread is given, in rows or columns.
-  private static let grain = 16
-
-  /// Cuts `0 ..< count` into about eight pieces, at borders that depend on `count` only.
-  private static func split(_ count: Int, pool: ComputePool, _ body: (Range<Int>) -> Void) {
-    let size = max(grain, (count + 8 * grain - 1) / (8 * grain) * grain)
-    pool.run(chunks: (count + size - 1) / size) { chunk in
-      body(chunk * size..<min(count, (chunk + 1) * size))
+  /// Shares the work: by rows where there are many, else by panels, in pieces whose borders depend on
+  /// the shapes only.
+  private func split(_ job: Job, outputs: Int, pool: ComputePool) {
+    let work = outputs * outputChannels * window
+    let pieces = min(16, max(1, work / 65_536))
+    if outputs >= 192 || panelCount < 4 {
+      // Twelve rows are computed together on the widest processors.
+      let size = ((outputs + pieces - 1) / pieces + 11) / 12 * 12
+      pool.run(chunks: (outputs + size - 1) / size) { chunk in
+        let rows = chunk * size..<min(outputs, (chunk + 1) * size)
+        compute(job, rows: rows, panels: 0..<panelCount)
+      }
+    } else {
+      let size = (panelCount + pieces - 1) / pieces
+      pool.run(chunks: (panelCount + size - 1) / size) { chunk in
+        let part = chunk * size..<min(panelCount, (chunk + 1) * size)
+        compute(job, rows: 0..<outputs, panels: part)
+      }
     }
+  }
+
+  private func compute(_ job: Job, rows: Range<Int>, panels part: Range<Int>) {
+    var weights = unsafe continuo_windows(
+      panels: panels.base, bias: bias.base, k: window, outputs: outputChannels)
+    let first = rows.lowerBound
+    unsafe continuo_windows_product(
+      &weights, part.lowerBound, part.upperBound, job.windows + first * job.apart, job.apart,
+      rows.count, job.skip.map { unsafe $0 + first * outputChannels }, job.activate ? 1 : 0,
+      job.y + first * outputChannels)
   }
 }

@@ -4,26 +4,25 @@
 // The products W x of a whole block are one matrix product; only U h is done row by row. Source: the
 // definition in PyTorch's documentation of `nn.LSTM`.
 
+internal import CKernels
+
 /// Weights of one LSTM layer of equal input and output width.
 package struct LSTMLayer: Sendable {
   package let width: Int
   private let inputs: Convolution
-  private let recurrentWeights: ConstantFloats  // (4 · width, width)
-  private let recurrent: WeightMatrix
+  private let recurrent: Convolution
 
   /// - Parameters:
   ///   - inputWeights: `weight_ih` (4 · width, width).
   ///   - recurrentWeights: `weight_hh` (4 · width, width).
   ///   - bias: `bias_ih + bias_hh` (4 · width).
   package init(inputWeights: [Float], recurrentWeights: [Float], bias: [Float], width: Int) {
-    precondition(recurrentWeights.count == 4 * width * width, "shapes do not fit")
     self.width = width
     inputs = Convolution(
       weights: inputWeights, bias: bias, inputChannels: width, outputChannels: 4 * width, taps: 1)
-    self.recurrentWeights = ConstantFloats(recurrentWeights)
-    recurrent = unsafe WeightMatrix(
-      rows: 4 * width, columns: width, base: self.recurrentWeights.base,
-      owner: self.recurrentWeights)
+    recurrent = Convolution(
+      weights: recurrentWeights, bias: [Float](repeating: 0, count: 4 * width),
+      inputChannels: width, outputChannels: 4 * width, taps: 1)
   }
 
   /// Floats of workspace that `run` needs for `count` rows.
@@ -45,51 +44,27 @@ package struct LSTMLayer: Sendable {
       hidden.count == width && cell.count == width && x.count >= count * width
         && y.count >= count * width && workspace.count >= workspaceCount(count: count),
       "shapes do not fit")
-    let gateCount = 4 * width
+    let width = width
     unsafe workspace.withUnsafeMutableBufferPointer { workspace in
-      var gates = unsafe MutableSpan(_unsafeStart: workspace.baseAddress!, count: count * gateCount)
-      var none = unsafe MutableSpan<Float>(_unsafeStart: workspace.baseAddress!, count: 0)
-      inputs.apply(
-        x, outputs: count, skip: Span(), into: &gates, workspace: &none, pool: pool)
-      let products = unsafe workspace.baseAddress! + count * gateCount
+      guard let sums = workspace.baseAddress else { return }
+      let gates = unsafe sums + count * 4 * width
+      var none = unsafe MutableSpan<Float>(_unsafeStart: sums, count: 0)
+      var all = unsafe MutableSpan(_unsafeStart: sums, count: count * 4 * width)
+      inputs.apply(x, outputs: count, skip: Span(), into: &all, workspace: &none, pool: pool)
       for t in 0..<count {
-        var uh = unsafe MutableSpan(_unsafeStart: products, count: gateCount)
-        recurrent.multiply(hidden.span, count: 1, into: &uh, pool: pool)
+        let sum = unsafe Span(
+          _unsafeStart: UnsafePointer(sums + t * 4 * width), count: 4 * width)
+        var gate = unsafe MutableSpan(_unsafeStart: gates, count: 4 * width)
+        recurrent.apply(
+          hidden.span, outputs: 1, skip: sum, into: &gate, workspace: &none, pool: pool)
         unsafe hidden.withUnsafeMutableBufferPointer { hidden in
           unsafe cell.withUnsafeMutableBufferPointer { cell in
-            unsafe Self.cellUpdate(
-              gates: workspace.baseAddress! + t * gateCount, products: products,
-              hidden: hidden.baseAddress!, cell: cell.baseAddress!, width: width)
+            guard let hidden = hidden.baseAddress, let cell = cell.baseAddress else { return }
+            unsafe continuo_lstm_cell(gates, width, hidden, cell)
           }
         }
         for i in 0..<width { y[t * width + i] = hidden[i] }
       }
-    }
-  }
-
-  /// c ← σ(f) c + σ(i) tanh(g), h ← σ(o) tanh(c), with each gate the sum of its two products.
-  @unsafe private static func cellUpdate(
-    gates: UnsafePointer<Float>, products: UnsafePointer<Float>,
-    hidden: UnsafeMutablePointer<Float>, cell: UnsafeMutablePointer<Float>, width: Int
-  ) {
-    var start = 0
-    while start < width {
-      let lanes = min(8, width - start)
-      func gate(_ index: Int) -> SIMD8<Float> {
-        var sum = SIMD8<Float>(repeating: 0)
-        let at = index * width + start
-        for lane in 0..<lanes { sum[lane] = unsafe gates[at + lane] + products[at + lane] }
-        return sum
-      }
-      var old = SIMD8<Float>(repeating: 0)
-      for lane in 0..<lanes { old[lane] = unsafe cell[start + lane] }
-      let new = logistic(gate(1)) * old + logistic(gate(0)) * hyperbolicTangent(gate(2))
-      let out = logistic(gate(3)) * hyperbolicTangent(new)
-      for lane in 0..<lanes {
-        unsafe cell[start + lane] = new[lane]
-        unsafe hidden[start + lane] = out[lane]
-      }
-      start += lanes
     }
   }
 }

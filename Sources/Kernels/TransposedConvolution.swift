@@ -22,22 +22,26 @@ package struct TransposedConvolution: Sendable {
   ) {
     let taps = 2 * stride
     precondition(weights.count == inputChannels * outputChannels * taps, "shapes do not fit")
-    var rows = [Float](repeating: 0, count: weights.count)
-    for c in 0..<inputChannels {
-      for o in 0..<outputChannels {
-        for tap in 0..<taps {
-          // Tap p < stride is what x[j] gives to row p of its block j; tap stride + p, to row p of j + 1.
-          let (row, input) = tap < stride ? (tap, 1) : (tap - stride, 0)
-          rows[((row * outputChannels + o) * 2 + input) * inputChannels + c] =
-            weights[(c * outputChannels + o) * taps + tap]
-        }
-      }
-    }
     self.inputChannels = inputChannels
     self.outputChannels = outputChannels
     self.stride = stride
     blocks = Convolution(
-      rows: rows, bias: (0..<stride).flatMap { _ in bias }, inputChannels: inputChannels,
-      outputChannels: stride * outputChannels, taps: 2)
+      bias: (0..<stride).flatMap { _ in bias }, inputChannels: inputChannels,
+      outputChannels: stride * outputChannels, taps: 2
+    ) { panels, place in
+      var index = 0
+      for channel in 0..<inputChannels {
+        for output in 0..<outputChannels {
+          for tap in 0..<taps {
+            // Tap p < stride is what x[j] gives to row p of its block j; tap stride + p, to row p of
+            // block j + 1.
+            let (row, input) = tap < stride ? (tap, 1) : (tap - stride, 0)
+            panels[place(row * outputChannels + output, input * inputChannels + channel)] =
+              weights[index]
+            index += 1
+          }
+        }
+      }
+    }
   }
 }

@@ -116,6 +116,29 @@ void continuo_layer_norm(const float *x, const float *weight, const float *_Null
 /// y ← x / √(mean(x²) + epsilon) · weight.
 void continuo_rms_norm(const float *x, const float *weight, size_t width, float epsilon, float *y);
 
+/// Weights for products with windows over a signal, 32 outputs side by side: panels
+/// (⌈outputs / 32⌉, k, 32) and bias (outputs rounded up to 32), zeros behind the last output. A single
+/// output has plain weights (k).
+typedef struct continuo_windows {
+  const float *panels;
+  const float *_Nullable bias;
+  size_t k;
+  size_t outputs;
+} continuo_windows;
+
+/// y[r, n] = f(Σ x[r * apart + i] w[n, i] + bias[n] + skip[r, n]) for r < rows and the outputs n of the
+/// panels first ..< last; f is ELU when `activate` is not 0. y and skip are (rows, outputs). Windows may
+/// overlap. A row's result does not depend on how many rows share a call.
+void continuo_windows_product(const continuo_windows *weights, size_t first, size_t last,
+                              const float *x, size_t apart, size_t rows,
+                              const float *_Nullable skip, int activate, float *y);
+
+/// y ← x for x > 0, eˣ − 1 else.
+void continuo_elu_copy(const float *x, size_t count, float *y);
+
+/// One LSTM step of `width` cells: gates i f g o (4, width), sums not yet squashed.
+void continuo_lstm_cell(const float *gates, size_t width, float *hidden, float *cell);
+
 /// Reads `bytes` (a multiple of 256) in order and returns their sum as 64-bit words: what memory gives.
 uint64_t continuo_read(const void *from, size_t bytes);
 
