@@ -1,0 +1,32 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("README")
+struct ReadmeTests {
+  @Test("shows the tree that there is; Tests/tree --write puts it right")
+  func tree() throws {
+    let process = Process()
+    process.executableURL = fixture("../tree").standardizedFileURL
+    process.arguments = ["--check"]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 0)
+  }
+
+  @Test("names every command of the program")
+  func commands() throws {
+    let readme = try String(
+      contentsOf: fixture("../../README.md").standardizedFileURL, encoding: .utf8)
+    let help = try runProgram("continuo", ["--help"]).output
+    let listed = help.components(separatedBy: "SUBCOMMANDS:").dropFirst().first ?? ""
+    let names = listed.split(separator: "\n").filter { $0.hasPrefix("  ") && !$0.hasPrefix("   ") }
+      .compactMap { $0.split(separator: " ").first.map(String.init) }
+    #expect(!names.isEmpty)
+    for name in names where name != "See" {
+      #expect(readme.contains("`continuo \(name)"), "\(name) is not in the README")
+    }
+  }
+}
