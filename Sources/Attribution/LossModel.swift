@@ -100,3 +100,28 @@ package final class LossEvaluator {
     return made
   }
 }
+
+extension LossModel {
+  /// Hidden states that `meanStates` gives: one per layer's output.
+  var layers: Int {
+    switch network {
+    case .language(let model): model.config.layers
+    case .diffusion(let model): model.config.depth
+    }
+  }
+}
+
+extension LossEvaluator {
+  /// The mean over time of every layer's output, layer after layer.
+  func meanStates(of draw: LossDraw, _ parameters: Parameters) -> [Float] {
+    _ = loss(of: draw, parameters)
+    switch network {
+    case .language(let model):
+      guard let w = language else { return [] }
+      return model.meanStates(w)
+    case .diffusion(let model):
+      guard let w = diffusion else { return [] }
+      return model.meanStates(w)
+    }
+  }
+}

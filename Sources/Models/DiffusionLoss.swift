@@ -59,6 +59,14 @@ extension DiffusionTransformer {
     return loss
   }
 
+  /// The mean over time of every layer's output (depth, width), after a forward pass in `w`.
+  package func meanStates(_ w: DiffusionWorkspace) -> [Float] {
+    let size = w.rows * config.width
+    return (0..<config.depth).flatMap { l in
+      columnMeans(w.x.span((l + 1) * size..<(l + 2) * size), width: config.width)
+    }
+  }
+
   private func loss(
     of draw: DiffusionDraw, _ parameters: Parameters, _ w: DiffusionWorkspace,
     output: consuming FloatBuffer

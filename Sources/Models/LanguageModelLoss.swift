@@ -414,4 +414,20 @@ package struct LanguageModelLoss: Sendable {
       x, weight: parameters.span(norm.weight), bias: parameters.span(norm.bias), epsilon: 1e-5,
       into: &y)
   }
+
+  /// The mean over time of every layer's output (L, C), after a forward pass in `w`.
+  package func meanStates(_ w: Workspace) -> [Float] {
+    let size = w.steps * config.hidden
+    return layers.indices.flatMap { l in
+      columnMeans(w.x.span((l + 1) * size..<(l + 2) * size), width: config.hidden)
+    }
+  }
+}
+
+/// The mean of each column of rows of `width`.
+func columnMeans(_ rows: Span<Float>, width: Int) -> [Float] {
+  var means = [Float](repeating: 0, count: width)
+  for i in 0..<rows.count { means[i % width] += rows[i] }
+  let share = Float(width) / Float(rows.count)
+  return means.map { $0 * share }
 }

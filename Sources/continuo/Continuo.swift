@@ -17,6 +17,8 @@ struct Continuo: AsyncParsableCommand {
       PresetCommand.self,
       ProbeCommand.self,
       BenchCommand.self,
+      CatalogueCommand.self,
+      AttributeCommand.self,
     ])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.

@@ -1,0 +1,291 @@
+// One attribution from request to ranking: similarity, Fisher information, unlearning, scoring, checks.
+//
+// Everything slow is kept on the way: base losses and losses after unlearning in the job store, track
+// by track; the Fisher information in the cache. A run that is killed and started again does what is
+// missing and ends with the same numbers, since every draw is a pure function of track and index.
+
+package import Foundation
+import Kernels
+import Models
+import Reporting
+
+/// How far a run is.
+package struct AttributionProgress: Sendable {
+  /// 0 … 1.
+  package let share: Double
+  package let message: String
+  package let secondsLeft: Double?
+}
+
+/// Runs a request. Used from one thread.
+package final class AttributionRun {
+  private let request: AttributionRequest
+  private let store: JobStore
+  private let cache: URL
+  private let report: (AttributionProgress) throws -> Void
+  private let started = ContinuousClock.now
+  private var work = 0.0
+  private var done = 0.0
+  private var firstDone = 0.0
+
+  /// - Parameters:
+  ///   - cache: the folder of cached Fisher informations.
+  ///   - report: called after every piece of work; throws to stop.
+  package init(
+    _ request: AttributionRequest, store: JobStore, cache: URL,
+    report: @escaping (AttributionProgress) throws -> Void
+  ) {
+    self.request = request
+    self.store = store
+    self.cache = cache
+    self.report = report
+  }
+
+  /// The rankings: unlearning's first, then those of the similarity methods over the same tracks.
+  /// - Throws: `AttributionError`, `OutputError`, what reading the inputs throws.
+  package func run() throws -> [Ranking] {
+    try request.check()
+    let threads =
+      request.threads > 0 ? request.threads : ProcessInfo.processInfo.activeProcessorCount
+    let model = try AskedModel(folder: URL(fileURLWithPath: request.model))
+    let catalogue = try Catalogue(folder: URL(fileURLWithPath: request.catalogue))
+    try checkKind(model, catalogue)
+    let pool = ComputePool(threads: threads)
+    let piece =
+      request.isTrack
+      ? try Piece(track: request.piece, in: catalogue)
+      : try Piece(path: URL(fileURLWithPath: request.piece), model: model, pool: pool)
+    let print = try catalogue.fingerprint()
+    let window = max(1, Int((request.windowSeconds * model.stepsPerSecond).rounded()))
+    let features = FeatureExtractor(model: model, window: window, pool: pool)
+    let sounds = try codecSimilarity(piece, catalogue, features)
+    let chosen = choose(sounds, catalogue)
+    let scored = shard(chosen)
+    plan(tracks: scored.count, catalogue: catalogue.tracks.count)
+
+    let runner = LossRunner(model.loss, threads: threads)
+    let fisher = try fisherInformation(runner, model, catalogue, print, window)
+    let draws = try DrawPlan(
+      draws: request.pieceDraws, window: window, masks: request.masksPiece
+    ).draws(of: piece.item, for: .unlearn, network: model.loss.network)
+    let unlearned = try Unlearning(
+      runner: runner, settings: request.unlearning, fisher: fisher,
+      items: catalogue.tracks.count
+    ).unlearn(draws, name: piece.item.id) { try self.advance(0, "unlearning") }
+    advanceQuietly(Double(4 * request.pieceDraws))
+
+    let trackPlan = DrawPlan(draws: request.trackDraws, window: window, masks: request.masksTracks)
+    let baseKey = DigestKey(["base", model.fingerprint, print, "\(trackPlan)"]).text
+    let afterKey = DigestKey(
+      [baseKey, piece.item.id, "\(piece.isTrack)"]
+        + request.description.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        + ["\(unlearned.learningRate.bitPattern)"]
+    ).text
+    let before = try losses(
+      scored, catalogue, runner, trackPlan, model.loss.parameters, key: baseKey, "losses before")
+    let after = try losses(
+      scored, catalogue, runner, trackPlan, unlearned.parameters, key: afterKey, "losses after")
+    var checks = RankingChecks()
+    checks.ownBefore = unlearned.ownBefore
+    checks.ownAfter = unlearned.ownAfter
+    checks.learningRate = unlearned.learningRate
+    checks.stepNorm = unlearned.relativeNorm
+    if let heldOut = request.heldOut {
+      let others = try Catalogue(folder: URL(fileURLWithPath: heldOut))
+      let ids = others.tracks.prefix(50).map(\.id)
+      checks.heldOutBefore = try mean(ids, others, runner, trackPlan, model.loss.parameters)
+      checks.heldOutAfter = try mean(ids, others, runner, trackPlan, unlearned.parameters)
+    }
+    let tracks = try scored.map { id in
+      guard let first = before[id], let last = after[id] else {
+        throw AttributionError.store(file: store.file.path, reason: "the loss of \(id) is missing")
+      }
+      return TrackScore(
+        track: try catalogue.track(id), score: last - first, before: first, after: last)
+    }
+    var main = ranking(
+      "unlearning", isCounterfactual: true, model, catalogue, print, piece, checks, tracks)
+    if main.shard == nil { main.completeChecks() }
+    var all = [main]
+    if request.shard == nil {
+      let alike = zip(catalogue.tracks, sounds).map { TrackScore(track: $0, score: $1) }
+      all.append(
+        ranking(
+          "codec similarity", isCounterfactual: false, model, catalogue, print, piece,
+          RankingChecks(), alike))
+      all.append(try activationSimilarity(scored, piece, catalogue, features, model, print))
+    }
+    return all
+  }
+
+  // MARK: Parts
+
+  private func checkKind(_ model: AskedModel, _ catalogue: Catalogue) throws {
+    let needed: Catalogue.Kind = model.music == nil ? .latents : .codes
+    guard catalogue.kind == needed else {
+      throw AttributionError.mismatch(
+        catalogue: catalogue.folder.path, model: model.name,
+        reason: "it holds \(catalogue.kind.rawValue), a \(model.family) needs \(needed.rawValue)")
+    }
+    if let rate = catalogue.stepsPerSecond, rate != model.stepsPerSecond {
+      throw AttributionError.mismatch(
+        catalogue: catalogue.folder.path, model: model.name,
+        reason: "it has \(rate) steps per second, the model \(model.stepsPerSecond)")
+    }
+  }
+
+  private func codecSimilarity(_ piece: Piece, _ catalogue: Catalogue, _ features: FeatureExtractor)
+    throws -> [Double]
+  {
+    let own = try features.codec(piece.item)
+    let vectors = try catalogue.tracks.map { try features.codec(try catalogue.item($0.id)) }
+    return similarities(of: own, to: vectors, standardises: true)
+  }
+
+  private func activationSimilarity(
+    _ ids: [String], _ piece: Piece, _ catalogue: Catalogue, _ features: FeatureExtractor,
+    _ model: AskedModel, _ print: String
+  ) throws -> Ranking {
+    let own = try features.activations(piece.item)
+    var vectors: [[Float]] = []
+    for id in ids {
+      vectors.append(try features.activations(try catalogue.item(id)))
+      try advance(1, "activations")
+    }
+    let found = similarities(of: own, to: vectors, standardises: true)
+    let tracks = try zip(ids, found).map {
+      TrackScore(track: try catalogue.track($0), score: $1)
+    }
+    return ranking(
+      "activation similarity", isCounterfactual: false, model, catalogue, print, piece,
+      RankingChecks(), tracks)
+  }
+
+  /// The candidates: all, or the most similar ones, in the catalogue's order. The piece itself always.
+  private func choose(_ sounds: [Double], _ catalogue: Catalogue) -> [String] {
+    let ids = catalogue.tracks.map(\.id)
+    guard let limit = request.candidates, limit < ids.count else { return ids }
+    let best = ids.indices.sorted { (sounds[$0], ids[$1]) > (sounds[$1], ids[$0]) }.prefix(limit)
+    var kept = Set(best.map { ids[$0] })
+    if request.isTrack { kept.insert(request.piece) }
+    return ids.filter(kept.contains)
+  }
+
+  private func shard(_ ids: [String]) -> [String] {
+    guard let shard = request.shard else { return ids }
+    return ids.indices.filter { $0 % shard[1] == shard[0] - 1 }.map { ids[$0] }
+  }
+
+  private func fisherInformation(
+    _ runner: LossRunner, _ model: AskedModel, _ catalogue: Catalogue, _ print: String,
+    _ window: Int
+  ) throws -> FisherInformation {
+    let count = min(request.fisherTracks, catalogue.tracks.count)
+    // Spread evenly over the catalogue, so that no part of it is left out.
+    let ids = (0..<count).map { catalogue.tracks[$0 * catalogue.tracks.count / count].id }
+    let estimate = FisherEstimate(
+      runner: runner, layers: request.unlearning.layers,
+      plan: DrawPlan(draws: request.fisherDraws, window: window), cache: cache,
+      identity: "\(model.fingerprint) \(print) \(count)")
+    return try estimate.compute(
+      ids: ids, item: { try catalogue.item($0) },
+      progress: { [self] place in
+        try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
+        fisherDone = Double(3 * place * request.fisherDraws)
+      })
+  }
+
+  private var fisherDone = 0.0
+
+  private func losses(
+    _ ids: [String], _ catalogue: Catalogue, _ runner: LossRunner, _ plan: DrawPlan,
+    _ parameters: Parameters, key: String, _ message: String
+  ) throws -> [String: Double] {
+    var found = try store.losses(key)
+    let missing = ids.filter { found[$0] == nil }
+    advanceQuietly(Double((ids.count - missing.count) * plan.draws))
+    for start in stride(from: 0, to: missing.count, by: request.batch) {
+      let names = Array(missing[start..<min(start + request.batch, missing.count)])
+      let draws = try names.map {
+        try plan.draws(of: try catalogue.item($0), for: .score, network: runner.model.network)
+      }
+      let values = try runner.losses(of: draws, names: names, parameters)
+      try store.add(Array(zip(names, values)).map { (track: $0.0, value: $0.1) }, key: key)
+      for (name, value) in zip(names, values) { found[name] = value }
+      try advance(Double(names.count * plan.draws), message)
+    }
+    return found
+  }
+
+  private func mean(
+    _ ids: [String], _ catalogue: Catalogue, _ runner: LossRunner, _ plan: DrawPlan,
+    _ parameters: Parameters
+  ) throws -> Double {
+    let draws = try ids.map {
+      try plan.draws(of: try catalogue.item($0), for: .heldOut, network: runner.model.network)
+    }
+    let values = try runner.losses(of: draws, names: Array(ids), parameters)
+    return values.reduce(0, +) / Double(max(values.count, 1))
+  }
+
+  private func ranking(
+    _ method: String, isCounterfactual: Bool, _ model: AskedModel, _ catalogue: Catalogue,
+    _ print: String, _ piece: Piece, _ checks: RankingChecks, _ tracks: [TrackScore]
+  ) -> Ranking {
+    let isMaker = piece.maker == model.fingerprint || piece.isTrack
+    let isAttribution = isCounterfactual && isMaker
+    let question: String
+    if !isCounterfactual {
+      question = "How alike are the piece and each track? No model was made to forget anything."
+    } else if piece.isTrack {
+      question = """
+        The \(model.family) \(model.name) was made to forget one of its training tracks: whose loss rises?
+        """
+    } else if isMaker {
+      question = """
+        The \(model.family) \(model.name), which made the piece, was made to forget it: whose loss rises?
+        """
+    } else {
+      question = """
+        The \(model.family) \(model.name) was made to forget a piece that \
+        \(piece.maker == nil ? "nothing shows it made" : "another model made"): this says which tracks are alike \
+        to this model, not what the piece owes to them.
+        """
+    }
+    var settings = isCounterfactual ? request.description : [:]
+    settings["objective"] = isCounterfactual ? model.loss.objective : nil
+    var result = Ranking(
+      kind: isAttribution ? "attribution" : "similarity", method: method, question: question,
+      piece: piece.item.id, model: model.name, modelFingerprint: model.fingerprint,
+      catalogue: catalogue.name, catalogueFingerprint: print, settings: settings, checks: checks,
+      tracks: tracks, shard: request.shard,
+      seconds: (ContinuousClock.now - started) / .seconds(1))
+    if !isCounterfactual { result.completeChecks() }
+    return result
+  }
+
+  // MARK: Progress
+
+  /// Work in units of one forward pass of a draw.
+  private func plan(tracks: Int, catalogue: Int) {
+    let fisher = 3 * min(request.fisherTracks, catalogue) * request.fisherDraws
+    work = Double(
+      fisher + 4 * request.pieceDraws + 2 * tracks * request.trackDraws
+        + (request.shard == nil ? tracks : 0))
+  }
+
+  private func advanceQuietly(_ units: Double) {
+    done += units
+    firstDone += units
+  }
+
+  private func advance(_ units: Double, _ message: String) throws {
+    done += units
+    let spent = (ContinuousClock.now - started) / .seconds(1)
+    let computed = done - firstDone
+    let left = computed > 0 ? (work - done) * spent / computed : nil
+    try report(
+      AttributionProgress(
+        share: min(done / max(work, 1), 1), message: message, secondsLeft: left.map { max($0, 0) }))
+  }
+}

@@ -1,0 +1,62 @@
+// What a worker does with the jobs of a store: takes one, runs it, keeps its lease, writes the report.
+
+package import Foundation
+import Reporting
+
+/// Works on the jobs of one store. Several workers may share a store.
+package final class JobWorker {
+  private let store: JobStore
+  private let cache: URL
+  private let owner: String
+  private let shouldStop: () -> Bool
+  private let note: (Int64, AttributionProgress) -> Void
+
+  /// - Parameters:
+  ///   - owner: a name that no other worker has.
+  ///   - shouldStop: asked often; true ends the work at the next piece and gives the job back.
+  ///   - note: told about progress, for subscribers.
+  package init(
+    store: JobStore, cache: URL, owner: String, shouldStop: @escaping () -> Bool,
+    note: @escaping (Int64, AttributionProgress) -> Void
+  ) {
+    self.store = store
+    self.cache = cache
+    self.owner = owner
+    self.shouldStop = shouldStop
+    self.note = note
+  }
+
+  /// Takes and runs one job.
+  /// - Returns: the job as it is now, or nil when none was waiting.
+  /// - Throws: `AttributionError` of the store; a job's own failure is kept with the job.
+  package func runOne() throws -> Job? {
+    guard let job = try store.take(owner: owner) else { return nil }
+    var lastNote = ContinuousClock.now - .seconds(10)
+    do {
+      let request = try JSONDecoder().decode(AttributionRequest.self, from: job.request)
+      let run = AttributionRun(request, store: store, cache: cache) { [self] progress in
+        if shouldStop() { throw Stopped() }
+        let now = ContinuousClock.now
+        guard now - lastNote > .milliseconds(200) else { return }
+        lastNote = now
+        try store.renew(
+          job.id, owner: owner, progress: progress.share, message: progress.message,
+          secondsLeft: progress.secondsLeft)
+        note(job.id, progress)
+      }
+      let rankings = try run.run()
+      try RankingReport(rankings).write(to: URL(fileURLWithPath: request.out))
+      try store.finish(job.id, owner: owner, state: .done, message: "done", result: request.out)
+    } catch is Stopped {
+      try store.giveBack(job.id, owner: owner)
+    } catch AttributionError.cancelled {
+      // Cancelled, or another worker has it: nothing of ours is left to say.
+    } catch {
+      try store.finish(
+        job.id, owner: owner, state: .failed, message: explanation(of: error), result: nil)
+    }
+    return try store.job(job.id)
+  }
+
+  private struct Stopped: Error {}
+}

@@ -1,0 +1,89 @@
+// `continuo-worker`: attribution jobs, one after the other, at idle priority. Its life:
+// give way, open the store, take a job, run it, tell who asked, wait for the next.
+
+import ArgumentParser
+import Attribution
+import Foundation
+import Kernels
+import Reporting
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+@main
+struct Worker: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "continuo-worker",
+    abstract: "Works on attribution jobs; never disturbs the audio.",
+    discussion: """
+      Jobs come from continuo attribute --queue and from the daemon's /attribution/start. A worker that is \
+      killed loses nothing: it, or another one, goes on at the next track.
+
+      Examples:
+        continuo-worker            work until told to stop
+        continuo-worker --once     work on what is waiting, then end
+      """,
+    version: "0.1.0")
+
+  @Flag(help: "End when no job is waiting.") var once = false
+  @Option(help: "The job store; default: the user's own.") var store: String?
+  @Option(help: "The folder of cached Fisher informations; default: the user's own.")
+  var cache: String?
+  @Option(
+    name: .customLong("osc-port"), help: "The daemon's port, told about progress; 0 for none.")
+  var oscPort: UInt16 = 9770
+
+  static func main() {
+    OpenBLASCore.restartIfSlow()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as any Explained {
+      FileHandle.standardError.write(
+        Data("continuo-worker: error: \(explanation(of: error))\n".utf8))
+      Foundation.exit(error.kind.rawValue)
+    } catch { exit(withError: error) }
+  }
+
+  mutating func run() throws {
+    IdlePriority.take()
+    StopSignal.watch()
+    let jobs = try JobStore(
+      file: store.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.store())
+    let sender = oscPort == 0 ? nil : ProgressSender(port: oscPort)
+    let worker = JobWorker(
+      store: jobs,
+      cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache(),
+      owner: "\(ProcessInfo.processInfo.hostName)-\(getpid())-\(UInt32.random(in: 0...UInt32.max))",
+      shouldStop: { StopSignal.isSet },
+      note: { job, progress in sender?.progress(job: job, share: progress.share) })
+    while !StopSignal.isSet {
+      if let job = try worker.runOne() {
+        print("job \(job.id): \(job.state.rawValue), \(printable(job.message))")
+        if job.state == .done { sender?.result(job: job.id, json: Self.summary(of: job)) }
+      } else if once {
+        return
+      } else {
+        usleep(500_000)
+      }
+    }
+  }
+
+  /// The first five tracks, small enough for a datagram.
+  private static func summary(of job: Job) -> String {
+    guard let folder = job.result,
+      let ranking = try? Ranking(folder: URL(fileURLWithPath: folder))
+    else { return "{}" }
+    let tracks: [[String: Any]] = ranking.tracks.prefix(5).enumerated().map { place, entry in
+      [
+        "rank": place + 1, "id": entry.track.id, "title": entry.track.title,
+        "artist": entry.track.artist, "licence": entry.track.licence, "score": entry.score,
+      ]
+    }
+    let summary: [String: Any] = ["kind": ranking.kind, "report": folder, "tracks": tracks]
+    let data = try? JSONSerialization.data(
+      withJSONObject: summary, options: [.sortedKeys, .withoutEscapingSlashes])
+    return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+  }
+}

@@ -1,0 +1,251 @@
+// `continuo attribute`: which tracks of a catalogue made the model produce a piece.
+
+import ArgumentParser
+import Attribution
+import Foundation
+import HouseModel
+import Models
+import Reporting
+
+extension LayerChoice: ExpressibleByArgument {}
+extension UnlearningSettings.Method: ExpressibleByArgument {}
+
+struct AttributeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attribute",
+    abstract: "Says which training tracks a piece owes most to.",
+    discussion: """
+      Unlearns the piece and looks whose loss rises. Writes report.html, ranking.json and ranking.csv; \
+      what was computed is kept, so the same command after an interruption goes on where it was.
+
+      Examples:
+        continuo attribute takes/first --model house --catalogue Tracks --out credits
+        continuo attribute song-17 --track --catalogue Tracks --out check
+        continuo attribute takes/first --catalogue Tracks --shard 2/7 --out part-2
+        continuo attribute merge part-* --out credits
+        continuo attribute jobs
+      """,
+    subcommands: [
+      AttributeRunCommand.self, AttributeMergeCommand.self, AttributeJobsCommand.self,
+    ],
+    defaultSubcommand: AttributeRunCommand.self)
+}
+
+struct AttributeRunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run", abstract: "Attributes one piece (what “attribute PIECE” does).")
+
+  @Argument(help: "A take's folder, codes.safetensors, a sound file, or with --track a track's id.")
+  var piece: String
+  @Flag(help: "The piece is a track of the catalogue: how well does the method find it?")
+  var track = false
+  @Option(help: "A model's name, or the path of its folder.") var model = "house"
+  @Option(help: "The training catalogue's folder.") var catalogue: String
+  @Option(help: "The folder of the result.") var out: String
+  @Option(help: "Which layers may change: \(names(LayerChoice.allCases.map(\.rawValue))).")
+  var layers = LayerChoice.allTransformer
+  @Option(help: "step (closed form) or iterated (several steps on the objective).")
+  var method = UnlearningSettings.Method.step
+  @Option(parsing: .unconditional, help: "By how much of itself the piece's own loss shall rise.")
+  var rise = 0.001
+  @Option(
+    name: .customLong("learning-rate"), parsing: .unconditional, help: "η, instead of --rise.")
+  var learningRate: Double?
+  @Option(parsing: .unconditional, help: "Relative to each tensor's mean Fisher information.")
+  var damping = 0.1
+  @Option(parsing: .unconditional, help: "Steps of the iterated method.") var steps = 8
+  @Option(name: .customLong("piece-draws"), parsing: .unconditional, help: "Draws of the piece.")
+  var pieceDraws = 16
+  @Option(name: .customLong("track-draws"), parsing: .unconditional, help: "Draws of each track.")
+  var trackDraws = 2
+  @Option(parsing: .unconditional, help: "Seconds of one draw.") var window = 8.0
+  @Option(
+    name: .customLong("fisher-tracks"), parsing: .unconditional,
+    help: "Tracks that the Fisher information is taken over.") var fisherTracks = 100
+  @Option(
+    name: .customLong("fisher-draws"), parsing: .unconditional, help: "Draws of each of them.")
+  var fisherDraws = 1
+  @Flag(
+    name: .customLong("mask-piece"), inversion: .prefixedNo,
+    help: "Leave silence of the piece out of unlearning (M_U).") var maskPiece = true
+  @Flag(
+    name: .customLong("mask-tracks"), inversion: .prefixedNo,
+    help: "Leave silence of tracks out of their loss (M_L).") var maskTracks = false
+  @Option(parsing: .unconditional, help: "Score only the N tracks that sound most alike.")
+  var candidates: Int?
+  @Option(help: "Score part I of N only, for several machines: I/N.") var shard: String?
+  @Option(parsing: .unconditional, help: "Tracks scored side by side.") var batch = 8
+  @Option(parsing: .unconditional, help: "Compute threads; 0 for one per processor.")
+  var threads = 0
+  @Option(
+    name: .customLong("held-out"),
+    help: "A catalogue that was not trained on, to see the collateral damage.")
+  var heldOut: String?
+  @Option(help: "The job store; default: the user's own.") var store: String?
+  @Option(help: "The folder of cached Fisher informations.") var cache: String?
+  @Flag(help: "Put the job into the store for continuo-worker instead of doing it now.")
+  var queue = false
+  @Flag(help: "The first tracks as JSON.") var json = false
+
+  func run() throws {
+    let request = try makeRequest()
+    try request.check()
+    let jobs = try JobStore(
+      file: store.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.store())
+    if queue {
+      let id = try jobs.add(request: try JSONEncoder().encode(request))
+      print(json ? "{\"job\": \(id)}" : "job \(id) waits for continuo-worker")
+      return
+    }
+    let watch = InterruptWatch()
+    let bar = ProgressBar("attributing", total: 1)
+    let run = AttributionRun(
+      request, store: jobs,
+      cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache()
+    ) { progress in
+      if watch.isInterrupted { throw CommandError.interrupted(output: out) }
+      bar.show(progress.share, note: progress.message)
+    }
+    let rankings = try run.run()
+    bar.finish()
+    try RankingReport(rankings).write(to: URL(fileURLWithPath: out))
+    try tell(rankings[0])
+  }
+
+  private func makeRequest() throws -> AttributionRequest {
+    let location = try modelFolder()
+    var request = AttributionRequest(
+      model: location.path, catalogue: absolute(catalogue), piece: track ? piece : absolute(piece),
+      out: absolute(out))
+    request.isTrack = track
+    request.unlearning.method = method
+    request.unlearning.layers = layers
+    request.unlearning.learningRate = learningRate
+    request.unlearning.rise = rise
+    request.unlearning.damping = damping
+    request.unlearning.steps = steps
+    request.pieceDraws = pieceDraws
+    request.trackDraws = trackDraws
+    request.windowSeconds = window
+    request.fisherTracks = fisherTracks
+    request.fisherDraws = fisherDraws
+    request.masksPiece = maskPiece
+    request.masksTracks = maskTracks
+    request.candidates = candidates
+    request.batch = batch
+    request.threads = threads
+    request.heldOut = heldOut.map(absolute)
+    if let shard {
+      let parts = shard.split(separator: "/").map { Int($0) ?? 0 }
+      request.shard = parts.isEmpty ? [0, 0] : parts
+    }
+    return request
+  }
+
+  /// A diffusion model's folder has no config.json, which `ModelLocation` asks for.
+  private func modelFolder() throws -> URL {
+    let folder = URL(fileURLWithPath: model, isDirectory: true)
+    for name in ["model_config.json", "dit.json"] {
+      if FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
+        return folder
+      }
+    }
+    let shipped = HouseModel.resources.appendingPathComponent(model, isDirectory: true)
+    if !model.contains("/"),
+      FileManager.default.fileExists(
+        atPath: shipped.appendingPathComponent("model_config.json").path)
+    {
+      return shipped
+    }
+    return try ModelLocation.find(model, shipped: HouseModel.resources).folder
+  }
+
+  private func tell(_ ranking: Ranking) throws {
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      var short = ranking
+      short.tracks = Array(ranking.tracks.prefix(20))
+      print(String(decoding: try encoder.encode(short), as: UTF8.self))
+      return
+    }
+    print("\(ranking.kind): \(ranking.question)")
+    for (place, entry) in ranking.tracks.prefix(10).enumerated() {
+      let track = entry.track
+      let score = String(format: "%+.3e", entry.score)
+      print(
+        "\(place + 1). \(score)  \(printable(track.title.isEmpty ? track.id : track.title))"
+          + "  \(printable(track.artist))  \(printable(track.licence))")
+    }
+    if let rank = ranking.checks.ownRank { print("the piece itself ranks \(rank)") }
+    print("report: \(out)/report.html")
+  }
+}
+
+struct AttributeMergeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "merge", abstract: "Puts the parts of a sharded attribution together.")
+
+  @Argument(help: "The parts' folders.") var parts: [String]
+  @Option(help: "The folder of the result.") var out: String
+
+  func run() throws {
+    let rankings = try parts.map { try Ranking(folder: URL(fileURLWithPath: $0)) }
+    let whole = try Ranking.merge(rankings)
+    try RankingReport([whole]).write(to: URL(fileURLWithPath: out))
+    print("\(whole.tracks.count) tracks of \(parts.count) parts: \(out)/report.html")
+  }
+}
+
+struct AttributeJobsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "jobs", abstract: "Lists or cancels the jobs of continuo-worker.")
+
+  @Option(help: "The job store; default: the user's own.") var store: String?
+  @Option(help: "Cancel this job.") var cancel: Int64?
+  @Flag(help: "As JSON.") var json = false
+
+  func run() throws {
+    let jobs = try JobStore(
+      file: store.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.store())
+    if let cancel { try jobs.cancel(cancel) }
+    let all = try jobs.jobs()
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      print(String(decoding: try encoder.encode(all.map(Line.init)), as: UTF8.self))
+      return
+    }
+    for job in all {
+      let left = job.secondsLeft.map { ", \(Int($0)) s left" } ?? ""
+      print(
+        "\(job.id)  \(job.state.rawValue)  \(Int(job.progress * 100)) %\(left)  "
+          + "\(printable(job.message))\(job.result.map { "  " + printable($0) } ?? "")")
+    }
+    if all.isEmpty { print("no jobs") }
+  }
+
+  private struct Line: Encodable {
+    let id: Int64
+    let state: String
+    let progress: Double
+    let secondsLeft: Double?
+    let message: String
+    let result: String?
+
+    init(_ job: Job) {
+      id = job.id
+      state = job.state.rawValue
+      progress = job.progress
+      secondsLeft = job.secondsLeft
+      message = job.message
+      result = job.result
+    }
+  }
+}
+
+private func absolute(_ path: String) -> String {
+  URL(fileURLWithPath: path).standardizedFileURL.path
+}
+
+private func names(_ values: [String]) -> String { values.joined(separator: ", ") }

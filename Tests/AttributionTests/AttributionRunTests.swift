@@ -1,0 +1,140 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Attribution
+
+@Suite("A whole attribution")
+struct AttributionRunTests {
+  @Test("ranks the unlearned track and its twin first")
+  func twins() throws {
+    let tiny = try TinyDiffusion()
+    var request = tiny.request(track: 7)
+    request.pieceDraws = 64
+    request.trackDraws = 64
+    let ranking = try tiny.rank(request, store: "a")
+    #expect(Set(ranking.tracks.prefix(2).map(\.track.id)) == ["track-7", "track-8"])
+    #expect(ranking.checks.ownRank.map { $0 <= 2 } == true)
+    #expect(ranking.kind == "attribution")
+    #expect(abs((ranking.checks.ownAfter ?? 0) / (ranking.checks.ownBefore ?? 1) - 1.02) < 0.002)
+  }
+
+  @Test("shards merged are the whole, bit for bit", arguments: [1, 3, 7])
+  func shards(count: Int) throws {
+    let tiny = try TinyDiffusion()
+    let whole = try tiny.rank(tiny.request(), store: "whole")
+    let parts = try (1...count).reversed().map { index in
+      var request = tiny.request()
+      request.shard = [index, count]
+      request.batch = index
+      request.threads = 1 + index % 3
+      return try tiny.rank(request, store: "part-\(index)")
+    }
+    let merged = try Ranking.merge(parts)
+    #expect(merged.tracks == whole.tracks)
+    #expect(merged.checks == whole.checks)
+  }
+
+  @Test("stopped at any point and started again it ends with the same scores")
+  func resumes() throws {
+    struct Stop: Error {}
+    let tiny = try TinyDiffusion()
+    let whole = try tiny.rank(tiny.request(), store: "whole")
+    let store = try tiny.store("stopped")
+    var stops = 0
+    var ranking: Ranking?
+    while ranking == nil && stops < 100 {
+      var steps = 0
+      let run = AttributionRun(
+        tiny.request(), store: store, cache: tiny.folder.file("stopped-cache")
+      ) { _ in
+        steps += 1
+        if steps == 3 + stops { throw Stop() }
+      }
+      do { ranking = try run.run()[0] } catch is Stop { stops += 1 }
+    }
+    #expect(stops > 3)
+    #expect(ranking?.tracks == whole.tracks)
+  }
+
+  @Test("candidates keep the piece, and the others' scores stay the same")
+  func candidates() throws {
+    let tiny = try TinyDiffusion()
+    let whole = try tiny.rank(tiny.request(), store: "whole")
+    var request = tiny.request()
+    request.candidates = 3
+    let few = try tiny.rank(request, store: "few")
+    #expect((3...4).contains(few.tracks.count))
+    #expect(few.rank(of: "track-0") != nil)
+    for entry in few.tracks {
+      #expect(whole.tracks.first { $0.track.id == entry.track.id }?.score == entry.score)
+    }
+  }
+
+  @Test("a worker runs what waits, keeps the report, and keeps the reason of a failure")
+  func worker() throws {
+    let tiny = try TinyDiffusion()
+    let store = try tiny.store("jobs")
+    let good = try store.add(request: try JSONEncoder().encode(tiny.request(out: "good")))
+    var wrong = tiny.request(out: "bad")
+    wrong.piece = "nobody"
+    let bad = try store.add(request: try JSONEncoder().encode(wrong))
+    var told: [Double] = []
+    let worker = JobWorker(
+      store: store, cache: tiny.folder.file("cache"), owner: "test", shouldStop: { false },
+      note: { _, progress in told.append(progress.share) })
+    #expect(try worker.runOne()?.state == .done)
+    #expect(try worker.runOne()?.state == .failed)
+    #expect(try worker.runOne() == nil)
+    #expect(try store.job(bad)?.message.contains("nobody") == true)
+    #expect(try store.job(good)?.result == tiny.folder.file("good").path)
+    #expect(!told.isEmpty && told.allSatisfy { (0...1).contains($0) })
+    let page = try String(
+      contentsOf: tiny.folder.file("good/report.html"), encoding: .utf8)
+    #expect(page.contains("Track &lt;0&gt;") && !page.contains("<0>"))
+    #expect(page.contains("was made to forget one of its training tracks"))
+    #expect(!page.contains("http://") || page.contains("http://www.w3.org/2000/svg"))
+    let csv = try String(contentsOf: tiny.folder.file("good/ranking.csv"), encoding: .utf8)
+    #expect(csv.contains("\"'=A & B\""))
+  }
+
+  @Test("a stopped worker gives its job back")
+  func stopping() throws {
+    let tiny = try TinyDiffusion()
+    let store = try tiny.store("jobs")
+    let id = try store.add(request: try JSONEncoder().encode(tiny.request()))
+    let worker = JobWorker(
+      store: store, cache: tiny.folder.file("cache"), owner: "test", shouldStop: { true },
+      note: { _, _ in })
+    _ = try worker.runOne()
+    #expect(try store.job(id)?.state == .waiting)
+  }
+
+  @Test("a catalogue of codes does not go with a diffusion model")
+  func mismatch() throws {
+    let tiny = try TinyDiffusion()
+    let latents = tiny.catalogue.appendingPathComponent("latents.safetensors")
+    try FileManager.default.moveItem(
+      at: latents, to: tiny.catalogue.appendingPathComponent("codes.safetensors"))
+    do {
+      _ = try tiny.rank(tiny.request(), store: "a")
+      Issue.record("it was accepted")
+    } catch let error as AttributionError {
+      #expect(error.problem.contains("does not belong to the model"))
+    }
+  }
+
+  @Test("settings that make no sense are refused by name")
+  func settings() throws {
+    let tiny = try TinyDiffusion()
+    var request = tiny.request()
+    request.shard = [4, 3]
+    #expect(throws: AttributionError.self) { try request.check() }
+    request = tiny.request()
+    request.unlearning.rise = .nan
+    #expect(throws: AttributionError.self) { try request.check() }
+    request = tiny.request()
+    request.windowSeconds = .infinity
+    #expect(throws: AttributionError.self) { try request.check() }
+  }
+}
