@@ -3,5 +3,5 @@ static const continuo_table table = {
     dense_f32,   dense_bf16, quantise, tiles_int8, tiles_int4, cache_store,
     attend,      softmax,    gelu,     elu,        sigmoid,    hyperbolic_tangent,
     layer_norm,  rms_norm,   windows,    elu_copy,   lstm_cell,
-    read_words,
+    fit_int8,    fit_int4,   read_words,
 };

@@ -150,4 +150,11 @@ void continuo_elu_copy(const float *x, size_t count, float *y) { now()->elu_copy
 void continuo_lstm_cell(const float *gates, size_t width, float *hidden, float *cell) {
   now()->lstm_cell(gates, width, hidden, cell);
 }
+void continuo_fit_int8(const float *w, size_t count, uint16_t *scale, uint8_t *codes) {
+  now()->fit_int8(w, count, scale, codes);
+}
+void continuo_fit_int4(const float *w, const float *importance, size_t count, uint16_t *scale,
+                       uint16_t *offset, uint8_t *codes) {
+  now()->fit_int4(w, importance, count, scale, offset, codes);
+}
 uint64_t continuo_read(const void *from, size_t bytes) { return now()->read(from, bytes); }

@@ -36,6 +36,7 @@ INLINE i32x16 dot_wide(i32x16 sum, u8x64 w, int32_t x) { return dot(sum, w ^ 0x8
 
 #include "body_attention.h"
 #include "body_dense.h"
+#include "body_fit.h"
 #include "body_rows.h"
 #include "body_tiles.h"
 #include "body_windows.h"

@@ -32,6 +32,7 @@ INLINE i32x16 dot_wide(i32x16 sum, u8x64 w, int32_t x) {
 
 #include "body_attention.h"
 #include "body_dense.h"
+#include "body_fit.h"
 #include "body_rows.h"
 #include "body_tiles.h"
 #include "body_windows.h"

@@ -24,6 +24,8 @@ typedef struct continuo_table {
                   const float *, int, float *);
   void (*elu_copy)(const float *, size_t, float *);
   void (*lstm_cell)(const float *, size_t, float *, float *);
+  void (*fit_int8)(const float *, size_t, uint16_t *, uint8_t *);
+  void (*fit_int4)(const float *, const float *, size_t, uint16_t *, uint16_t *, uint8_t *);
   uint64_t (*read)(const void *, size_t);
 } continuo_table;
 

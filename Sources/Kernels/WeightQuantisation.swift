@@ -8,6 +8,8 @@
 // s and o are rounded to bfloat16 before q is chosen for good. The search over ranges followed by least
 // squares is that of llama.cpp's k-quants (make_qkx2_quants); weights and details are ours.
 
+internal import CKernels
+
 extension WeightMatrix {
   /// Converts a matrix into `format`.
   ///
@@ -97,145 +99,61 @@ extension WeightMatrix {
         unsafe base.storeBytes(of: bfloat16(row[i]), toByteOffset: 2 * i, as: UInt16.self)
       }
     case .int8:
-      for g in 0..<layout.groups { writeInt8(row, group: g, lane: lane) }
+      for g in 0..<layout.groups {
+        let range = g * layout.group..<(g + 1) * layout.group
+        writeInt8(row.extracting(range), group: g, lane: lane)
+      }
     case .int4:
       for g in 0..<layout.groups {
         let range = g * layout.group..<(g + 1) * layout.group
-        let best = GroupOfFour.best(
-          row.extracting(range), importance: importance.extracting(range))
-        writeInt4(best, row.extracting(range), group: g, lane: lane)
+        writeInt4(
+          row.extracting(range), importance: importance.extracting(range), group: g, lane: lane)
       }
     }
   }
 
-  private func writeInt8(_ row: Span<Float>, group g: Int, lane: Int) {
-    var largest: Float = 0
-    for k in 0..<layout.group { largest = max(largest, abs(row[g * layout.group + k])) }
-    // Rounded up, so that the largest weight stays within 127.
-    var bits = UInt16(truncatingIfNeeded: (largest / 127).bitPattern >> 16)
-    if Float(bitPattern: UInt32(bits) << 16) * 127 < largest { bits += 1 }
-    let scale = Float(bitPattern: UInt32(bits) << 16)
-    let inverse = scale > 0 ? 1 / scale : 0
+  private func writeInt8(_ part: Span<Float>, group g: Int, lane: Int) {
     let start = g / 2 * (64 + 32 * layout.group)
-    unsafe base.storeBytes(of: bits, toByteOffset: start + g % 2 * 32 + 2 * lane, as: UInt16.self)
-    for k in 0..<layout.group {
-      let q = (row[g * layout.group + k] * inverse).rounded(.toNearestOrEven)
-      let byte = UInt8(Int(min(max(q, -127), 127)) + 128)
-      let at = start + 64 + (g % 2 * layout.group + k) / 4 * 64 + lane * 4 + k % 4
-      unsafe base.storeBytes(of: byte, toByteOffset: at, as: UInt8.self)
-    }
-  }
-
-  private func writeInt4(_ best: GroupOfFour, _ part: Span<Float>, group g: Int, lane: Int) {
-    let start = g * (64 + 8 * layout.group)
-    unsafe base.storeBytes(
-      of: bfloat16(best.scale), toByteOffset: start + 2 * lane, as: UInt16.self)
-    unsafe base.storeBytes(
-      of: bfloat16(best.offset), toByteOffset: start + 32 + 2 * lane, as: UInt16.self)
-    for k in 0..<layout.group {
-      let value = UInt8(best.code(part[k]))
-      let at = start + 64 + k / 8 * 64 + lane * 4 + k % 4
-      let old = unsafe base.load(fromByteOffset: at, as: UInt8.self)
-      unsafe base.storeBytes(
-        of: k % 8 < 4 ? old & 0xF0 | value : old & 0x0F | value << 4, toByteOffset: at,
-        as: UInt8.self)
-    }
-  }
-}
-
-/// Scale and offset of a group of 4-bit weights: weight ≈ scale · code + offset, code 0 … 15.
-struct GroupOfFour {
-  var scale: Float
-  var offset: Float
-
-  /// The nearest code.
-  func code(_ weight: Float) -> Float {
-    guard scale != 0 else { return 0 }
-    return min(max(((weight - offset) / scale).rounded(.toNearestOrEven), 0), 15)
-  }
-
-  /// Σ h (w − decoded)².
-  func error(_ part: Span<Float>, importance: Span<Float>) -> Float {
-    let (inverse, start) = scale == 0 ? (0, 0) : (1 / scale, -offset / scale)
-    var total = SIMD16<Float>(repeating: 0)
-    for first in stride(from: 0, to: part.count, by: 16) {
-      let (w, h) = (sixteen(part, first), sixteen(importance, first))
-      let q = codes(w, inverse: inverse, start: start)
-      let lost = w - (q * scale + offset)
-      total += h * lost * lost
-    }
-    return total.sum()
-  }
-
-  /// The pair of best error among the ranges that are tried.
-  static func best(_ part: Span<Float>, importance: Span<Float>) -> GroupOfFour {
-    var (lowest, highest) = (part[0], part[0])
-    for k in 1..<part.count {
-      lowest = min(lowest, part[k])
-      highest = max(highest, part[k])
-    }
-    guard highest > lowest else { return GroupOfFour(scale: 0, offset: lowest).rounded }
-    let range = highest - lowest
-    var best = GroupOfFour(scale: range / 15, offset: lowest).rounded
-    var least = best.error(part, importance: importance)
-    for step in 0..<16 {
-      // The range shrinks around its middle by up to 30 %: the few weights outside are clipped.
-      let shrink = Float(step) * 0.02
-      var trial = GroupOfFour(
-        scale: range * (1 - shrink) / 15, offset: lowest + range * shrink / 2)
-      for _ in 0..<2 {
-        trial = trial.refitted(part, importance: importance)
-        let rounded = trial.rounded
-        let error = rounded.error(part, importance: importance)
-        if error < least { (best, least) = (rounded, error) }
+    unsafe part.withUnsafeBufferPointer { part in
+      unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: layout.group) { codes in
+        var scale: UInt16 = 0
+        unsafe continuo_fit_int8(part.baseAddress!, layout.group, &scale, codes.baseAddress!)
+        unsafe base.storeBytes(
+          of: scale, toByteOffset: start + g % 2 * 32 + 2 * lane, as: UInt16.self)
+        for k in stride(from: 0, to: layout.group, by: 4) {
+          let four = unsafe UnsafeRawPointer(codes.baseAddress!).loadUnaligned(
+            fromByteOffset: k, as: UInt32.self)
+          let at = start + 64 + (g % 2 * layout.group + k) / 4 * 64 + lane * 4
+          unsafe base.storeBytes(of: four, toByteOffset: at, as: UInt32.self)
+        }
       }
     }
-    return best
   }
 
-  /// The pair that fits best, by weighted least squares, the codes that this one gives.
-  private func refitted(_ part: Span<Float>, importance: Span<Float>) -> GroupOfFour {
-    guard scale != 0 else { return self }
-    let (inverse, start) = (1 / scale, -offset / scale)
-    var sums = (
-      h: SIMD16<Float>(repeating: 0), q: SIMD16<Float>(repeating: 0),
-      qq: SIMD16<Float>(repeating: 0), w: SIMD16<Float>(repeating: 0),
-      qw: SIMD16<Float>(repeating: 0)
-    )
-    for first in stride(from: 0, to: part.count, by: 16) {
-      let (w, h) = (sixteen(part, first), sixteen(importance, first))
-      let q = codes(w, inverse: inverse, start: start)
-      sums.h += h
-      sums.q += h * q
-      sums.qq += h * q * q
-      sums.w += h * w
-      sums.qw += h * q * w
+  private func writeInt4(
+    _ part: Span<Float>, importance: Span<Float>, group g: Int, lane: Int
+  ) {
+    let start = g * (64 + 8 * layout.group)
+    unsafe part.withUnsafeBufferPointer { part in
+      unsafe importance.withUnsafeBufferPointer { importance in
+        unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: layout.group) { codes in
+          var (scale, offset): (UInt16, UInt16) = (0, 0)
+          unsafe continuo_fit_int4(
+            part.baseAddress!, importance.baseAddress!, layout.group, &scale, &offset,
+            codes.baseAddress!)
+          unsafe base.storeBytes(of: scale, toByteOffset: start + 2 * lane, as: UInt16.self)
+          unsafe base.storeBytes(of: offset, toByteOffset: start + 32 + 2 * lane, as: UInt16.self)
+          for k in stride(from: 0, to: layout.group, by: 8) {
+            let both = unsafe UnsafeRawPointer(codes.baseAddress!).loadUnaligned(
+              fromByteOffset: k, as: UInt64.self)
+            let (low, high) = (UInt32(truncatingIfNeeded: both), UInt32(both >> 32))
+            unsafe base.storeBytes(
+              of: low | high << 4, toByteOffset: start + 64 + k / 8 * 64 + lane * 4,
+              as: UInt32.self)
+          }
+        }
+      }
     }
-    let (h, q, qq) = (sums.h.sum(), sums.q.sum(), sums.qq.sum())
-    let (w, qw) = (sums.w.sum(), sums.qw.sum())
-    let determinant = h * qq - q * q
-    guard determinant > 1e-6 * h * qq else { return self }
-    return GroupOfFour(
-      scale: (h * qw - q * w) / determinant, offset: (qq * w - q * qw) / determinant)
-  }
-
-  /// Both numbers as they are stored.
-  private var rounded: GroupOfFour {
-    GroupOfFour(
-      scale: Float(bitPattern: UInt32(bfloat16(scale)) << 16),
-      offset: Float(bitPattern: UInt32(bfloat16(offset)) << 16))
-  }
-
-  private func codes(_ w: SIMD16<Float>, inverse: Float, start: Float) -> SIMD16<Float> {
-    let position = (w * inverse + start).rounded(.toNearestOrEven)
-    return position.clamped(
-      lowerBound: SIMD16(repeating: 0), upperBound: SIMD16(repeating: 15))
-  }
-}
-
-@inline(__always) private func sixteen(_ span: Span<Float>, _ first: Int) -> SIMD16<Float> {
-  unsafe span.withUnsafeBytes {
-    unsafe $0.loadUnaligned(fromByteOffset: first * 4, as: SIMD16<Float>.self)
   }
 }
 

@@ -139,6 +139,13 @@ void continuo_elu_copy(const float *x, size_t count, float *y);
 /// One LSTM step of `width` cells: gates i f g o (4, width), sums not yet squashed.
 void continuo_lstm_cell(const float *gates, size_t width, float *hidden, float *cell);
 
+/// Chooses a bfloat16 scale, and codes w + 128 (1 … 255), for a group of `count` weights (a multiple of
+/// 16).
+void continuo_fit_int8(const float *w, size_t count, uint16_t *scale, uint8_t *codes);
+/// Chooses bfloat16 scale and offset, and codes 0 … 15, so that Σ importance · error² is small.
+void continuo_fit_int4(const float *w, const float *importance, size_t count, uint16_t *scale,
+                       uint16_t *offset, uint8_t *codes);
+
 /// Reads `bytes` (a multiple of 256) in order and returns their sum as 64-bit words: what memory gives.
 uint64_t continuo_read(const void *from, size_t bytes);
 
