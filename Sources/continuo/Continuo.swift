@@ -19,6 +19,7 @@ struct Continuo: AsyncParsableCommand {
       BenchCommand.self,
       CatalogueCommand.self,
       AttributeCommand.self,
+      EvaluateCommand.self,
     ])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.

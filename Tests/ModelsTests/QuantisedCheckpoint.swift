@@ -13,10 +13,10 @@ struct QuantisedCheckpoint {
   static let config = LanguageModelConfig(
     layers: 2, heads: 3, hidden: 72, feedForward: 100, codebooks: 2, cardinality: 50)
 
-  init(seed: UInt64 = 1) throws {
+  init(seed: UInt64 = 1, spread: Float = 1) throws {
     folder = try TemporaryFolder()
     let file = folder.file("model.safetensors")
-    try SafetensorsWriter.write(randomDecoder(Self.config, seed: seed), to: file)
+    try SafetensorsWriter.write(randomDecoder(Self.config, seed: seed, spread: spread), to: file)
     store = try TensorStore(file: file)
   }
 

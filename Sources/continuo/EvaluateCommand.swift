@@ -1,0 +1,9 @@
+// `continuo evaluate`: the tables that say how well things work, on whatever model is given.
+
+import ArgumentParser
+
+struct EvaluateCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate", abstract: "Measures quality.",
+    subcommands: [EvaluateQuantisationCommand.self])
+}
