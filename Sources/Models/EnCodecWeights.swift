@@ -12,6 +12,8 @@ package struct EnCodecWeights {
   /// What stands before every name, `audio_encoder.` in MusicGen's files.
   let prefix: String
   private let lookup: (String) throws -> Found?
+  /// Makes up every tensor that is asked for, when not nil.
+  private var seed: UInt32?
 
   /// - Parameters:
   ///   - prefix: what stands before every name in the file.
@@ -29,12 +31,36 @@ package struct EnCodecWeights {
     }
   }
 
+  /// Random weights of whatever shape a configuration asks for: for timing, not for music.
+  package static func random(seed: UInt32 = 1, codebooks: Int) -> EnCodecWeights {
+    var weights = EnCodecWeights(prefix: "") { name in
+      // Plain weights exist, and so many codebooks.
+      let parts = name.split(separator: ".")
+      let isBook = name.hasSuffix(".codebook.embed")
+      return name.hasSuffix(".weight") || isBook && (Int(parts[2]) ?? 0) < codebooks
+        ? ([], { [] }) : nil
+    }
+    weights.seed = seed
+    return weights
+  }
+
+  private static func randomValues(shape: [Int], seed: UInt32) -> [Float] {
+    let fan = max(16, shape.dropFirst().reduce(1, *))
+    let scale = 3 / Float(fan).squareRoot()
+    var state = shape.reduce(seed) { $0 &* 31 &+ UInt32($1) }
+    return (0..<shape.reduce(1, *)).map { _ in
+      state = state &* 1_664_525 &+ 1_013_904_223
+      return scale * (Float(state >> 8) * 0x1p-24 - 0.5)
+    }
+  }
+
   /// Whether there is a tensor of this name.
   func has(_ name: String) throws -> Bool { try lookup(prefix + name) != nil }
 
   /// The values of a tensor of that shape.
   /// - Throws: `EnCodecError.missing`, `.wrongShape`, `.notFinite`.
   func read(_ name: String, shape: [Int]) throws -> [Float] {
+    if let seed { return Self.randomValues(shape: shape, seed: seed) }
     guard let found = try lookup(prefix + name) else {
       throw EnCodecError.missing(tensor: prefix + name)
     }

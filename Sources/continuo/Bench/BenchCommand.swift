@@ -29,7 +29,7 @@ struct BenchCommand: ParsableCommand {
     discussion: """
       A step reads every weight once, so the memory's read bandwidth, measured in the same run with \
       the same threads, sets its floor. Random weights of a published size serve for the kernels and \
-      the steps; codec and the whole need --model.
+      the steps, and with --codec for the codec; a real model's codec and the whole need --model.
 
       Examples:
         continuo bench
@@ -46,6 +46,7 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "A model, by name or folder: times its codec and the whole.") var model: String?
   @Option(help: "Seconds of audio for codec and whole.") var seconds = 4.0
   @Flag(help: "Times the inner loops by themselves too.") var kernels = false
+  @Flag(help: "Times a codec of the published size.") var codec = false
   @Flag(inversion: .prefixedNo, help: "Times steps of the random model.") var steps = true
   @Flag(help: "Results as JSON.") var json = false
   @Option(help: "Adds the results as one line of JSON to this file.") var history: String?
@@ -93,8 +94,11 @@ struct BenchCommand: ParsableCommand {
       }
     }
     bar.finish()
+    if codec {
+      report.whole = try CodecBenchmark(seconds: seconds, rounds: min(rounds, 3), pool: pool).run()
+    }
     if let model {
-      report.whole = try WholeBenchmark(
+      report.whole += try WholeBenchmark(
         model: model, formats: formats, seconds: seconds, rounds: min(rounds, 3), pool: pool
       ).run()
     }
