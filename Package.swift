@@ -136,7 +136,7 @@ let package = Package(
       name: "AttributionTests", dependencies: ["Attribution", "Models", "Kernels", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
-      name: "CommandTests", dependencies: ["continuo", "Audio", "Models", "TestSupport"],
+      name: "CommandTests", dependencies: ["continuo", "Audio", "Engine", "Models", "TestSupport"],
       swiftSettings: strict),
   ]
 )

@@ -20,6 +20,7 @@ package struct SteeringSettings: Sendable, Equatable, BitwiseCopyable {
   package var alpha: Float = 5
   package var method: SteeringMethod = .smitin
   package var updateRule: UpdateRule = .reset
+  package var weighting: SteeringWeighting = .usual
   /// s: steps from one intervention to the next under `smitin`, ≥ 1.
   package var period: Int = 5
   /// T_start: the first step that may be steered and that counts for the success rate.
@@ -30,6 +31,15 @@ package struct SteeringSettings: Sendable, Equatable, BitwiseCopyable {
   package var decaySteps: Int = 1500
 
   package init() {}
+
+  /// Whether the push is that of the soft weights.
+  var usesSoftWeights: Bool {
+    switch weighting {
+    case .usual: method == .smitin
+    case .soft: true
+    case .hard: false
+    }
+  }
 }
 
 /// What one slot remembers from step to step.
@@ -176,7 +186,7 @@ package final class Steering: @unchecked Sendable {
     for slot in 0..<Self.slotCount where coefficients[slot] != 0 {
       guard let direction = directions[slot] else { continue }
       let coefficient = coefficients[slot]
-      if settings[slot].method == .smitin {
+      if settings[slot].usesSoftWeights {
         accumulate(direction.soft, row: layer, coefficient, &y)
       } else {
         accumulate(direction.hard, row: layer, coefficient, &y)

@@ -15,6 +15,14 @@ package enum SteeringMethod: String, Sendable, CaseIterable, Codable, BitwiseCop
   case none
 }
 
+/// Which of a direction's two weightings of the heads pushes.
+package enum SteeringWeighting: String, Sendable, CaseIterable, Codable, BitwiseCopyable {
+  /// Soft weights under `smitin`, hard ones under the original intervention.
+  case usual
+  case soft
+  case hard
+}
+
 /// What the gain does while the trait is not there yet [ours: the paper's text leaves it open].
 package enum UpdateRule: String, Sendable, CaseIterable, Codable, BitwiseCopyable {
   /// Below the threshold: a rising reading lowers the gain, any other resets it to 1.

@@ -16,10 +16,10 @@ struct Continuo: AsyncParsableCommand {
       ModelCommand.self,
       PresetCommand.self,
       ProbeCommand.self,
+      EvaluateCommand.self,
       BenchCommand.self,
       CatalogueCommand.self,
       AttributeCommand.self,
-      EvaluateCommand.self,
     ])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.

@@ -5,5 +5,7 @@ import ArgumentParser
 struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Measures quality.",
-    subcommands: [EvaluateQuantisationCommand.self])
+    subcommands: [
+      EvaluateProbesCommand.self, EvaluateQuantisationCommand.self, EvaluateSteeringCommand.self,
+    ])
 }

@@ -185,7 +185,10 @@ enum ProbeMaterial {
 
   /// Sound files below a folder, sorted.
   static func audioFiles(in folder: URL) throws -> [URL] {
-    guard let found = FileManager.default.enumerator(atPath: folder.path) else {
+    var isFolder: ObjCBool = false
+    guard unsafe FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder),
+      isFolder.boolValue, let found = FileManager.default.enumerator(atPath: folder.path)
+    else {
       throw ProbeMaterialError.noFolder(path: folder.path)
     }
     let files = found.compactMap { $0 as? String }

@@ -166,8 +166,8 @@ struct ProbeTrainCommand: ParsableCommand {
     -> (probes: ProbeSet, monitors: Float, split: TrackSplit)
   {
     var split = dataset.split(testShare: testShare, seed: seed)
-    split.train = balanced(split.train, labels, tracks: dataset.activations.tracks, limit: pairs)
-    split.test = balanced(split.test, labels, tracks: dataset.activations.tracks, limit: nil)
+    split.train = balanced(split.train, labels, limit: pairs, seed: seed)
+    split.test = balanced(split.test, labels, limit: nil, seed: seed)
     guard split.train.count >= 4 else {
       let kinds = labels.contains(true) && labels.contains(false)
       throw ProbeMaterialError.tooLittle(
@@ -181,15 +181,6 @@ struct ProbeTrainCommand: ParsableCommand {
       of: probes, monitors: probes.bestHeads(count: PresetTrait.Defaults().monitors),
       on: dataset.activations.subset(held), labels: held.map { labels[$0] })
     return (probes, monitors, split)
-  }
-
-  /// As many rows of each kind, at most `limit`; which ones depends on songs and seed alone.
-  private func balanced(_ rows: [Int], _ labels: [Bool], tracks: [String], limit: Int?) -> [Int] {
-    var random = SeededRandom(seed: seed)
-    let positive = rows.filter { labels[$0] }.shuffled(using: &random)
-    let negative = rows.filter { !labels[$0] }.shuffled(using: &random)
-    let count = min(positive.count, negative.count, limit ?? .max)
-    return (positive.prefix(count) + negative.prefix(count)).sorted()
   }
 
   // MARK: other tasks

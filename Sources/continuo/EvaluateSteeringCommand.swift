@@ -1,0 +1,150 @@
+// `continuo evaluate steering`: the paper's tables of steering, on any model, resumable.
+
+import ArgumentParser
+import Engine
+import Foundation
+import HouseModel
+import Kernels
+import Models
+import Reporting
+
+struct EvaluateSteeringCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "steering",
+    abstract: "Success, presence, distance and similarity of steered music.",
+    discussion: """
+      Prompts are held-out songs of a catalogue with activity; the judge is the recogniser, which shares \
+      nothing with the model. Every finished cell is kept in --out, so that an interrupted run goes on; more \
+      suites can be added later. Results: report.txt, report.json, report.html.
+
+      Suites: dose (grid over alpha and period on validation prompts, chosen once per model), continuation, \
+      removal, several, ablation, pairs, text, recorded, drift.
+
+      Example: continuo evaluate steering --catalogue songs --bundle drums --bundle bass --out figures \\
+                 --suite dose --suite continuation --clips 200 --seconds 20
+      """)
+
+  @OptionGroup var machine: ProbeModelOptions
+  @Option(help: "A catalogue with codes and activity; may be repeated.") var catalogue: [String] =
+    []
+  @Option(help: "The folder of the outside judge; default: the shipped one.") var recogniser:
+    String?
+  @Option(help: "A bundle with knobs to evaluate; default: all that are found; repeated.")
+  var bundle: [String] = []
+  @Option(help: "A trait; default: every knob that the judge knows; repeated.") var trait:
+    [String] = []
+  @Option(help: "What is evaluated; default: dose, continuation and removal; repeated.")
+  var suite: [EvaluationSuite] = []
+  @Option(help: "Clips per cell.") var clips = 200
+  @Option(name: .customLong("validation-clips"), help: "Clips per cell of the dose grid.")
+  var validationClips = 32
+  @Option(help: "Seconds of new music per clip.") var seconds = 20.0
+  @Option(name: .customLong("prompt-seconds"), help: "Seconds of prompt.") var promptSeconds = 3.0
+  @Option(help: "A dose of the grid, ALPHA/PERIOD; may be repeated.") var dose: [String] = []
+  @Option(help: "Use this dose, ALPHA/PERIOD, instead of choosing one.") var chosen: String?
+  @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
+  @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
+  @Option(help: "The folder for cells and reports.") var out: String
+  @Flag(help: "The report as JSON on standard output.") var json = false
+
+  func run() throws {
+    guard (1...100_000).contains(clips), (1...100_000).contains(validationClips),
+      (1.0...600).contains(seconds), (0.5...20).contains(promptSeconds)
+    else {
+      throw CommandError.badValue(
+        option: "--clips, --validation-clips, --seconds or --prompt-seconds",
+        value: "\(clips), \(validationClips), \(seconds), \(promptSeconds)",
+        expected: "clips from 1, 1 to 600 seconds, prompts of 0.5 to 20 seconds")
+    }
+    let loaded = try machine.load()
+    let judge = try Recogniser(
+      folder: recogniser.map { URL(fileURLWithPath: $0) }
+        ?? HouseModel.resources.appendingPathComponent("recogniser"))
+    guard judge.rate == loaded.model.config.sampleRate else {
+      throw CommandError.clash(
+        what: "the judge hears \(judge.rate) frames per second, the model makes "
+          + "\(loaded.model.config.sampleRate)",
+        remedy: "give a judge of the model's rate")
+    }
+    let library = PresetLibrary()
+    let bundles =
+      bundle.isEmpty
+      ? library.list().filter { $0.shadowedBy == nil }.compactMap { try? $0.bundle.get() }
+        .filter { (try? $0.compatibility(with: loaded.identity)) != nil }
+      : try bundle.map { try library.find($0) }
+    for found in bundles { _ = try found.compatibility(with: loaded.identity) }
+    let knobs = bundles.flatMap { bundle in
+      bundle.manifest.traits.map { PresetKnob(bundle: bundle, trait: $0) }
+    }
+    let traits =
+      try trait.isEmpty
+      ? knobs.map(\.trait.id).filter { judge.groups.contains($0) }
+      : trait.map { try PresetKnob.find($0, in: bundles).trait.id }
+    guard !traits.isEmpty else {
+      throw CommandError.clash(
+        what: "no knob is one that the judge knows (\(judge.groups.joined(separator: ", ")))",
+        remedy: "train one with “continuo probe train”, or give --bundle")
+    }
+    let places =
+      catalogue.isEmpty
+      ? [HouseModel.resources.appendingPathComponent("catalogue").path] : catalogue
+    let songs = PromptSongs(
+      catalogues: try places.map { try ActivityCatalogue(URL(fileURLWithPath: $0)) },
+      codebooks: loaded.model.config.decoder.codebooks, frames: Int((promptSeconds * 50).rounded()))
+    let folder = URL(fileURLWithPath: out)
+    try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    let runner = EvaluationRunner(
+      model: loaded.model, knobs: knobs, songs: songs, judge: judge, folder: folder,
+      settings: SamplingSettings(guidance: guidance), pool: loaded.pool)
+    let evaluation = SteeringEvaluation(
+      runner: runner, traits: traits,
+      suites: suite.isEmpty ? [.dose, .continuation, .removal] : suite,
+      clips: clips, validationClips: validationClips, seconds: seconds, seed: seed,
+      doses: try (dose.isEmpty ? Dose.grid : dose.map(Dose.init(text:))),
+      chosen: try chosen.map(Dose.init(text:)))
+    let report = try evaluation.run(model: loaded.identity.name) { partial in
+      try partial.write(to: folder)
+    }
+    try report.write(to: folder)
+    if json { try printJSON(report) } else { print(report.text) }
+  }
+}
+
+/// A part of the tables.
+enum EvaluationSuite: String, CaseIterable, ExpressibleByArgument {
+  case dose, continuation, removal, several, ablation, text, recorded, drift
+}
+
+/// α and period.
+struct Dose: Codable, Equatable {
+  var alpha: Float
+  var period: Int
+
+  init(alpha: Float, period: Int) {
+    self.alpha = alpha
+    self.period = period
+  }
+
+  /// "20/1"
+  init(text: String) throws {
+    let parts = text.split(separator: "/")
+    guard parts.count == 2, let alpha = Float(parts[0]), let period = Int(parts[1]),
+      (0.001...1000).contains(alpha), (1...500).contains(period)
+    else {
+      throw CommandError.badValue(
+        option: "--dose or --chosen", value: text, expected: "ALPHA/PERIOD such as 20/1")
+    }
+    self.init(alpha: alpha, period: period)
+  }
+
+  /// Energy per second at full gain, but for a factor.
+  var energy: Double { Double(alpha) * Double(alpha) / Double(period) }
+  var name: String { "α \(String(format: "%g", alpha)) s \(period)" }
+
+  /// From the paper's to sixteen times it.
+  static let grid = [
+    Dose(alpha: 5, period: 5), Dose(alpha: 10, period: 5), Dose(alpha: 20, period: 5),
+    Dose(alpha: 40, period: 5), Dose(alpha: 5, period: 1), Dose(alpha: 10, period: 1),
+    Dose(alpha: 20, period: 1), Dose(alpha: 40, period: 1),
+  ]
+}

@@ -1,0 +1,42 @@
+import Foundation
+import TestSupport
+import Testing
+
+@testable import continuo
+
+@Suite("Recogniser")
+struct RecogniserTests {
+  /// What PyTorch heard; see Fixtures/Recogniser/make_recogniser.py.
+  private struct Heard: Decodable {
+    var seconds: Int
+    var logits: [[Float]]
+    var embeddings: [[Float]]
+  }
+
+  @Test("it hears what the reference implementation hears")
+  func reference() throws {
+    let folder = fixture("Recogniser")
+    let heard = try JSONDecoder().decode(
+      Heard.self, from: Data(contentsOf: folder.appendingPathComponent("heard.json")))
+    let sound = (0..<32_000 * heard.seconds).map { index -> Float in
+      let time = Double(index) / 32_000
+      let sweep = 0.3 * sin(2 * .pi * (200 + 300 * time) * time)
+      return Float(sweep + (time > 1.5 ? 0.1 * sin(2 * .pi * 3000 * time) : 0))
+    }
+    let hearing = try Recogniser(folder: folder).hear(sound)
+    #expect(hearing.logits.count == heard.seconds)
+    for (found, expected) in [
+      (hearing.logits, heard.logits), (hearing.embeddings, heard.embeddings),
+    ] {
+      let largest = expected.flatMap { $0 }.map(abs).max() ?? 1
+      for (a, b) in zip(found.flatMap { $0 }, expected.flatMap { $0 }) {
+        #expect(abs(a - b) <= 1e-4 * largest)
+      }
+    }
+  }
+
+  @Test("a folder without a recogniser is refused")
+  func missing() {
+    #expect(throws: RecogniserError.self) { try Recogniser(folder: fixture("Presets")) }
+  }
+}
