@@ -115,7 +115,8 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["CJACK", "Models"], path: "Tests/TestSupport", swiftSettings: strict
+      name: "TestSupport", dependencies: ["CJACK", "Models"], path: "Tests/TestSupport",
+      swiftSettings: strict
     ),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
     .testTarget(
