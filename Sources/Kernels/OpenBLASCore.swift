@@ -40,7 +40,8 @@ package enum OpenBLASCore {
     #endif
   }
 
-  private static var processorFlags: Set<String> {
+  /// The features that Linux says the processor has.
+  package static var processorFlags: Set<String> {
     guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8),
       let line = text.split(separator: "\n").first(where: { $0.hasPrefix("flags") })
     else { return [] }

@@ -13,6 +13,7 @@ struct Continuo: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       RenderCommand.self,
+      DoctorCommand.self,
       ModelCommand.self,
       PresetCommand.self,
       ProbeCommand.self,
