@@ -28,18 +28,24 @@ TARGET static void cache_store(const continuo_head *head, size_t position, const
       store_f16(v + part, load_part(value + part, left));
     }
   } else {
-    float most_key = 0, most_value = 0;
-    for (size_t d = 0; d < width; d++) {
-      const float k = key[d] < 0 ? -key[d] : key[d], v = value[d] < 0 ? -value[d] : value[d];
-      most_key = k > most_key ? k : most_key;
-      most_value = v > most_value ? v : most_value;
+    f32x16 most_k = all(0), most_v = all(0);
+    for (size_t part = 0; part < D; part += 16) {
+      const size_t left = width > part ? (width - part < 16 ? width - part : 16) : 0;
+      most_k = larger(absolute(load_part(key + part, left)), most_k);
+      most_v = larger(absolute(load_part(value + part, left)), most_v);
     }
+    const float most_key = largest_of(most_k), most_value = largest_of(most_v);
     const float k = most_key > 0 ? 127 / most_key : 0, v = most_value > 0 ? 127 / most_value : 0;
     int8_t *values = (int8_t *)head->values + position * D;
-    for (size_t d = 0; d < D; d++) {
-      const float big = 12582912.0f;
-      KEY_AT(int8_t) = d < width ? (int8_t)((key[d] * k + big) - big) : 0;
-      values[d] = d < width ? (int8_t)((value[d] * v + big) - big) : 0;
+    for (size_t part = 0; part < D; part += 16) {
+      const size_t left = width > part ? (width - part < 16 ? width - part : 16) : 0;
+      int8_t row[16];
+      store_i8(row, nearest(load_part(key + part, left) * all(k)));
+      for (size_t i = 0; i < 16; i++) {
+        const size_t d = part + i;
+        KEY_AT(int8_t) = row[i];
+      }
+      store_i8(values + part, nearest(load_part(value + part, left) * all(v)));
     }
     head->key_scale[position] = most_key / 127;
     head->value_scale[position] = most_value / 127;
@@ -59,7 +65,8 @@ TARGET static void cache_store(const continuo_head *head, size_t position, const
       UNROLL for (int c = 0; c < count; c++) UNROLL for (int k = 0; k < 4; k++) sum[c][k] = all(0); \
       for (size_t d = 0; d < D; d += 4) {                                                          \
         UNROLL for (int k = 0; k < 4; k++) {                                                       \
-          __builtin_prefetch((const char *)(keys + (d + k) * 16) + PREFETCH, 0, 3);                \
+          if (k * 16 * sizeof(ELEMENT) % 64 == 0)                                                  \
+            __builtin_prefetch((const char *)(keys + (d + k) * 16) + PREFETCH, 0, 3);              \
           const f32x16 key = LOAD(keys + (d + k) * 16);                                            \
           UNROLL for (int c = 0; c < count; c++) sum[c][k] =                                       \
               multiply_add(key, all(queries[c * D + d + k]), sum[c][k]);                           \
@@ -87,7 +94,8 @@ SCORES(scores_i8, int8_t, LOAD_I8)
     UNROLL for (int c = 0; c < count; c++) UNROLL for (int k = 0; k < parts; k++) sum[c][k] = all(0); \
     for (size_t p = 0; p < positions; p++, values += D) {                                          \
       UNROLL for (int k = 0; k < parts; k++) {                                                     \
-        __builtin_prefetch((const char *)(values + k * 16) + PREFETCH, 0, 3);                      \
+        if (k * 16 * sizeof(ELEMENT) % 64 == 0)                                                    \
+          __builtin_prefetch((const char *)(values + k * 16) + PREFETCH, 0, 3);                    \
         const f32x16 value = LOAD(values + k * 16);                                                \
         UNROLL for (int c = 0; c < count; c++) sum[c][k] =                                         \
             multiply_add(value, all(weights[c * row + p]), sum[c][k]);                             \

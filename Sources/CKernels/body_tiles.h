@@ -29,8 +29,7 @@ TARGET static void quantise(const float *x, size_t n, size_t column,
       i8x16 narrow = __builtin_convertvector(rounded, i8x16);
       memcpy(q + k * 16, &narrow, sizeof narrow);
     }
-    int32_t sum = 0;
-    for (int i = 0; i < 16; i++) sum += total[i];
+    const int32_t sum = total_of(total);
     scales[g] = peak / 127;
     totals[g] = sum;
     sums[g] = scales[g] * (float)sum;

@@ -31,6 +31,7 @@ INLINE f32x16 load(const float *p) {
 INLINE void store(float *p, f32x16 v) { memcpy(p, &v, sizeof v); }
 
 INLINE f32x16 load_part(const float *p, size_t count) {
+  if (count == 16) return load(p);
   f32x16 v = {0};
   for (size_t i = 0; i < count; i++) v[i] = p[i];
   return v;
@@ -68,6 +69,12 @@ INLINE f32x16 load_i8(const int8_t *p) {
   i8x16 b;
   memcpy(&b, p, sizeof b);
   return __builtin_convertvector(__builtin_convertvector(b, i32x16), f32x16);
+}
+
+// Whole numbers −128 … 127.
+INLINE void store_i8(int8_t *p, f32x16 v) {
+  const i8x16 b = __builtin_convertvector(__builtin_convertvector(v, i32x16), i8x16);
+  memcpy(p, &b, sizeof b);
 }
 
 #if HAS_F16
@@ -140,9 +147,17 @@ INLINE f32x16 choose(i32x16 mask, f32x16 a, f32x16 b) {
 INLINE f32x16 larger(f32x16 a, f32x16 b) { return choose(a > b, a, b); }
 
 INLINE float largest_of(f32x16 v) {
-  float largest = v[0];
-  for (int i = 1; i < 16; i++) largest = v[i] > largest ? v[i] : largest;
-  return largest;
+  v = larger(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  v = larger(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  v = larger(v, __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13));
+  return v[0] > v[1] ? v[0] : v[1];
+}
+
+INLINE int32_t total_of(i32x16 v) {
+  v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+  v += __builtin_shufflevector(v, v, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  return v[0] + v[1];
 }
 
 INLINE f32x16 absolute(f32x16 v) { return (f32x16)((u32x16)v & 0x7fffffff); }

@@ -4,7 +4,7 @@
 #define TARGET
 #define HAS_FMA 0
 #define HAS_F16 0
-#define ROWS 2
+#define ROWS 1
 #define COLUMNS 2
 #define TILE_COLUMNS 4
 #define WINDOW_ROWS 2

@@ -15,15 +15,13 @@ package struct MemoryBandwidth {
     }
   }
 
-  /// Bytes per second of one pass over the buffer.
-  package func measure(pool: ComputePool) -> Double {
-    let clock = ContinuousClock()
-    let time = clock.measure {
-      pool.run(chunks: buffer.bytes / Self.chunk) { chunk in
-        _ = unsafe continuo_read(buffer.base + chunk * Self.chunk, Self.chunk)
-      }
+  /// Bytes of one pass.
+  package var bytes: Int { buffer.bytes }
+
+  /// Reads the whole buffer once.
+  package func read(pool: ComputePool) {
+    pool.run(chunks: buffer.bytes / Self.chunk) { chunk in
+      _ = unsafe continuo_read(buffer.base + chunk * Self.chunk, Self.chunk)
     }
-    let (seconds, attoseconds) = time.components
-    return Double(buffer.bytes) / (Double(seconds) + Double(attoseconds) * 1e-18)
   }
 }

@@ -48,6 +48,8 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Times the inner loops by themselves too.") var kernels = false
   @Flag(help: "Times a codec of the published size.") var codec = false
   @Flag(inversion: .prefixedNo, help: "Times steps of the random model.") var steps = true
+  @Flag(help: "Counts the processor's time, not the clock's: for busy machines, with --threads 1.")
+  var processorTime = false
   @Flag(help: "Results as JSON.") var json = false
   @Option(help: "Adds the results as one line of JSON to this file.") var history: String?
 
@@ -70,7 +72,12 @@ struct BenchCommand: ParsableCommand {
     guard (1...256).contains(wanted) else {
       throw BenchError.badList(option: "--threads", value: "\(wanted)", expected: "from 1 to 256")
     }
+    guard !processorTime || wanted == 1 else {
+      throw BenchError.badList(
+        option: "--threads", value: "\(wanted)", expected: "1 with --processor-time")
+    }
     let pool = ComputePool(threads: wanted)
+    let clock = BenchClock(countsProcessorTime: processorTime)
     let memory = MemoryBandwidth()
     var report = BenchReport(threads: pool.threads)
     let inner = kernels ? rounds : 0
@@ -80,14 +87,16 @@ struct BenchCommand: ParsableCommand {
       done += 1
       bar.show(done)
     }
-    for _ in 0..<3 { report.note(bandwidth: memory.measure(pool: pool)) }
+    for _ in 0..<3 { report.note(bandwidth: clock.bandwidth(of: memory, pool: pool)) }
     if kernels {
-      report.kernels = KernelBenchmark(rounds: rounds, pool: pool).run(memory, progress: tick)
+      report.kernels = KernelBenchmark(rounds: rounds, pool: pool, clock: clock).run(
+        memory, progress: tick)
     }
     if steps {
       for format in formats {
         let benchmark = StepBenchmark(
-          size: size, format: format, lengths: lengths, rounds: rounds, pool: pool)
+          size: size, format: format, lengths: lengths, rounds: rounds, pool: pool,
+          clock: clock)
         let (bandwidth, lines) = benchmark.run(memory, progress: tick)
         report.note(bandwidth: bandwidth)
         report.steps += lines

@@ -13,6 +13,7 @@ struct KernelMeasurement: Codable {
 struct KernelBenchmark {
   let rounds: Int
   let pool: ComputePool
+  let clock: BenchClock
 
   func run(_ memory: MemoryBandwidth, progress: () -> Void) -> [KernelMeasurement] {
     let (rows, columns) = (4096, 1024)
@@ -51,10 +52,10 @@ struct KernelBenchmark {
     var caches: [(CacheFormat, LargeCache)] = []
     for format in CacheFormat.allCases { caches.append((format, LargeCache(format))) }
     for _ in 0..<rounds {
-      bandwidth = max(bandwidth, memory.measure(pool: pool))
+      bandwidth = max(bandwidth, clock.bandwidth(of: memory, pool: pool))
       for (format, group) in zip(WeightFormat.allCases, matrices) {
         for count in [1, 2, 4] {
-          let time = seconds {
+          let time = clock.seconds {
             for matrix in group {
               var target = y.mutableSpan(0..<count * rows)
               matrix.multiply(x.span(0..<count * columns), count: count, into: &target, pool: pool)
@@ -67,7 +68,7 @@ struct KernelBenchmark {
         for count in [1, 4] {
           note(
             "attention \(format.rawValue) × \(count)", bytes: cache.bytes,
-            cache.time(count: count, pool: pool))
+            cache.time(count: count, pool: pool, clock: clock))
         }
       }
       progress()
@@ -103,11 +104,11 @@ private final class LargeCache {
   }
 
   /// Seconds of attention of `count` queries in every layer.
-  func time(count: Int, pool: ComputePool) -> Double {
+  func time(count: Int, pool: ComputePool, clock: BenchClock) -> Double {
     let width = Self.heads * Self.dimension
     let queries = FloatBuffer([Float](repeating: 0.1, count: count * width))
     var output = FloatBuffer(count: count * width)
-    return seconds {
+    return clock.seconds {
       for layer in 0..<Self.layers {
         var target = output.mutableSpan
         cache.attend(

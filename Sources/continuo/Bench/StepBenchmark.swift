@@ -29,6 +29,7 @@ struct StepBenchmark {
   let lengths: [Int]
   let rounds: Int
   let pool: ComputePool
+  let clock: BenchClock
 
   private final class Case {
     let length: Int
@@ -66,7 +67,7 @@ struct StepBenchmark {
     }
     var bandwidth = 0.0
     for _ in 0..<rounds {
-      bandwidth = max(bandwidth, memory.measure(pool: pool))
+      bandwidth = max(bandwidth, clock.bandwidth(of: memory, pool: pool))
       for each in cases {
         for (stream, columns) in each.streams {
           for _ in 0..<columns { stream.feed(token) }
@@ -74,7 +75,7 @@ struct StepBenchmark {
         let lengths = each.streams.map(\.stream.length)
         let streams = each.streams.map(\.stream)
         each.best = min(
-          each.best, seconds { model.step(streams, workspace: workspace, pool: pool) })
+          each.best, clock.seconds { model.step(streams, workspace: workspace, pool: pool) })
         for ((stream, _), length) in zip(each.streams, lengths) { stream.truncate(to: length) }
       }
       progress()
@@ -91,10 +92,4 @@ struct StepBenchmark {
     }
     return (bandwidth, lines)
   }
-}
-
-/// How long `body` takes.
-func seconds(_ body: () -> Void) -> Double {
-  let (seconds, attoseconds) = ContinuousClock().measure(body).components
-  return Double(seconds) + Double(attoseconds) * 1e-18
 }
