@@ -10,7 +10,7 @@ expected.json    "written": strings by hand (base64) with their ids, "generated"
                  "transformers": ordinary sentences and the ids that T5Tokenizer gives for them
 The end-of-sentence id is included everywhere.
 """
-import base64, json, os, random, tempfile
+import base64, json, os, random, shutil, tempfile
 import sentencepiece as spm
 from transformers import T5Tokenizer
 
@@ -78,9 +78,7 @@ with tempfile.TemporaryDirectory() as folder:
         input=text, model_prefix=os.path.join(folder, "spiece"), vocab_size=512, model_type="unigram", pad_id=0,
         eos_id=1, unk_id=2, bos_id=-1, normalization_rule_tsv=tsv, hard_vocab_limit=False, minloglevel=2)
     os.replace(os.path.join(folder, "spiece.model"), os.path.join(here, "spiece.model"))
-    for name in ("spiece.model",):
-        with open(os.path.join(here, name), "rb") as a, open(os.path.join(folder, name), "wb") as b:
-            b.write(a.read())
+    shutil.copy(os.path.join(here, "spiece.model"), folder)
     fast = T5Tokenizer.from_pretrained(folder, extra_ids=10)
     saved = os.path.join(folder, "saved")
     fast.save_pretrained(saved)
