@@ -5,10 +5,17 @@
 // sum over k in order, so it does not depend on the number of rows in a call. WINDOW_ROWS ×
 // WINDOW_VECTORS sums are in flight at a time.
 
-// `rows` windows by `vectors` vectors of outputs, to `sums` (rows, vectors). Vector v lies `step` floats
-// behind vector v − 2.
-INLINE void window_sums(const float *panel, size_t k, size_t step, const float *x, size_t apart,
-                        int rows, int vectors, f32x16 *sums) {
+INLINE f32x16 load_i16(const int16_t *p) {
+  typedef int16_t i16x16 __attribute__((vector_size(32)));
+  i16x16 h;
+  memcpy(&h, p, sizeof h);
+  return __builtin_convertvector(__builtin_convertvector(h, i32x16), f32x16);
+}
+
+// `rows` windows by `vectors` vectors of outputs, to `sums` (rows, vectors). Vector v lies `step`
+// weights behind vector v − 2. Weights are 16-bit numbers when `words` is given, else floats.
+INLINE void window_sums(const float *panel, const int16_t *words, int is_words, size_t k, size_t step,
+                        const float *x, size_t apart, int rows, int vectors, f32x16 *sums) {
   // Every third row has a pointer; the two behind it are reached by index.
   const float *at[(WINDOW_ROWS + 2) / 3];
   f32x16 sum[WINDOW_ROWS][8];
@@ -16,13 +23,15 @@ INLINE void window_sums(const float *panel, size_t k, size_t step, const float *
   UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = all(0);
   for (size_t i = 0; i < k; i++) {
     f32x16 w[8];
-    UNROLL for (int v = 0; v < vectors; v++) w[v] = load(panel + v / 2 * step + v % 2 * 16);
+    UNROLL for (int v = 0; v < vectors; v++) {
+      const size_t place = 32 * i + v / 2 * step + v % 2 * 16;
+      w[v] = is_words ? load_i16(words + place) : load(panel + place);
+    }
     UNROLL for (int r = 0; r < rows; r++) {
       const f32x16 a = all(at[r / 3][(size_t)(r % 3) * apart]);
       UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = multiply_add(a, w[v], sum[r][v]);
     }
     UNROLL for (int r = 0; r < rows; r += 3) at[r / 3]++;
-    panel += 32;
   }
   UNROLL for (int r = 0; r < rows; r++) UNROLL for (int v = 0; v < vectors; v++)
       sums[r * vectors + v] = sum[r][v];
@@ -40,6 +49,7 @@ TARGET __attribute__((noinline)) static void window_finish(const continuo_window
       const size_t left = w->outputs - column;
       const size_t place = r * w->outputs + column;
       f32x16 value = sums[r * vectors + v];
+      if (w->words) value = value * load(w->scales + column);
       if (w->bias) value = value + load(w->bias + column);
       if (skip) value = value + (left >= 16 ? load(skip + place) : load_part(skip + place, left));
       if (activate) value = elu_of(value);
@@ -54,15 +64,18 @@ TARGET __attribute__((noinline)) static void window_finish(const continuo_window
 #define WINDOW_BLOCK(R, V)                                                                         \
   {                                                                                                \
     f32x16 sums[R * V];                                                                            \
-    window_sums(panel, w->k, 32 * w->k, x, apart, R, V, sums);                                     \
+    window_sums(panel, words, is_words, w->k, 32 * w->k, x, apart, R, V, sums);                    \
     window_finish(w, first, R, V, skip, activate, sums, y);                                        \
     break;                                                                                         \
   }
 
 // One block of rows with `vectors` vectors from output `first` on.
-INLINE void window_block(const continuo_windows *w, size_t first, int vectors, const float *x,
-                         size_t apart, size_t rows, const float *skip, int activate, float *y) {
-  const float *panel = w->panels + first / 32 * 32 * w->k + first % 32;
+INLINE void window_block(const continuo_windows *w, int is_words, size_t first, int vectors,
+                         const float *x, size_t apart, size_t rows, const float *skip, int activate,
+                         float *y) {
+  const size_t place = first / 32 * 32 * w->k + first % 32;
+  const float *panel = is_words ? NULL : w->panels + place;
+  const int16_t *words = is_words ? w->words + place : NULL;
   switch (rows) {
     case 1: WINDOW_BLOCK(1, vectors)
     case 2: WINDOW_BLOCK(2, vectors)
@@ -105,21 +118,17 @@ TARGET static void windows_single(const continuo_windows *w, const float *x, siz
   }
 }
 
-TARGET static void windows(const continuo_windows *w, size_t first, size_t last, const float *x,
-                           size_t apart, size_t rows, const float *skip, int activate, float *y) {
-  if (rows == 0) return;
-  if (w->outputs == 1) {
-    windows_single(w, x, apart, rows, skip, activate, y);
-    return;
-  }
+INLINE void windows_each(const continuo_windows *w, int is_words, size_t first, size_t last,
+                         const float *x, size_t apart, size_t rows, const float *skip, int activate,
+                         float *y) {
   size_t p = first;
   // Few rows leave most sums idle, so several panels are read at a time.
   if (WINDOW_VECTORS == 2 && rows <= 2)
     for (const size_t group = rows == 1 ? 4 : 2; p + group <= last; p += group) {
       if (rows == 1)
-        window_block(w, 32 * p, 8, x, apart, 1, skip, activate, y);
+        window_block(w, is_words, 32 * p, 8, x, apart, 1, skip, activate, y);
       else
-        window_block(w, 32 * p, 4, x, apart, 2, skip, activate, y);
+        window_block(w, is_words, 32 * p, 4, x, apart, 2, skip, activate, y);
     }
   const size_t blocks = (rows + WINDOW_ROWS - 1) / WINDOW_ROWS;
   for (; p < last; p++)
@@ -129,11 +138,22 @@ TARGET static void windows(const continuo_windows *w, size_t first, size_t last,
       // Blocks of about equal size: one that is nearly empty would read the panel for little.
       for (size_t b = 0, r = 0; b < blocks; b++) {
         const size_t count = rows / blocks + (b < rows % blocks);
-        window_block(w, column, WINDOW_VECTORS, x + r * apart, apart, count,
+        window_block(w, is_words, column, WINDOW_VECTORS, x + r * apart, apart, count,
                      skip ? skip + r * w->outputs : NULL, activate, y + r * w->outputs);
         r += count;
       }
     }
+}
+
+TARGET static void windows(const continuo_windows *w, size_t first, size_t last, const float *x,
+                           size_t apart, size_t rows, const float *skip, int activate, float *y) {
+  if (rows == 0) return;
+  if (w->outputs == 1)
+    windows_single(w, x, apart, rows, skip, activate, y);
+  else if (w->words)
+    windows_each(w, 1, first, last, x, apart, rows, skip, activate, y);
+  else
+    windows_each(w, 0, first, last, x, apart, rows, skip, activate, y);
 }
 
 TARGET static void elu_copy(const float *x, size_t n, float *y) {

@@ -23,6 +23,8 @@ package struct Convolution: Sendable {
   package let dilation: Int
   /// (⌈outputs / 32⌉, taps · inputs, 32); for one output (taps · inputs).
   private let panels: ConstantFloats
+  /// The same in 16 bits, with one scale per output, when the weights are compact.
+  private let words: (values: ConstantWords, scales: ConstantFloats)?
   private let bias: ConstantFloats  // (outputs rounded up to 32)
 
   /// Rows from the first to the last tap.
@@ -39,14 +41,16 @@ package struct Convolution: Sendable {
   /// - Parameters:
   ///   - weights: (outputChannels, inputChannels, taps), as checkpoints store them.
   ///   - bias: (outputChannels).
+  ///   - compact: keeps the weights in 16 bits with one scale per output: half of the memory to read,
+  ///     and an error of at most 2⁻¹⁶ of an output's largest weight in each.
   package init(
     weights: [Float], bias: [Float], inputChannels: Int, outputChannels: Int, taps: Int,
-    stride: Int = 1, dilation: Int = 1
+    stride: Int = 1, dilation: Int = 1, compact: Bool = false
   ) {
     precondition(weights.count == outputChannels * inputChannels * taps, "shapes do not fit")
     self.init(
       bias: bias, inputChannels: inputChannels, outputChannels: outputChannels, taps: taps,
-      stride: stride, dilation: dilation
+      stride: stride, dilation: dilation, compact: compact
     ) { panels, place in
       var index = 0
       for output in 0..<outputChannels {
@@ -63,7 +67,7 @@ package struct Convolution: Sendable {
   /// Arranges weights that `fill` writes, each to the place of (output, tap · inputChannels + input).
   init(
     bias: [Float], inputChannels: Int, outputChannels: Int, taps: Int, stride: Int = 1,
-    dilation: Int = 1,
+    dilation: Int = 1, compact: Bool = false,
     fill: (_ panels: inout MutableSpan<Float>, _ place: (Int, Int) -> Int) -> Void
   ) {
     precondition(bias.count == outputChannels && stride >= 1 && dilation >= 1 && taps >= 1)
@@ -75,14 +79,43 @@ package struct Convolution: Sendable {
     let window = taps * inputChannels
     let width = outputChannels == 1 ? 1 : Self.panelWidth
     let padded = (outputChannels + width - 1) / width * width
-    panels = ConstantFloats(count: padded * window) { panels in
+    let panels = ConstantFloats(count: padded * window) { panels in
       fill(&panels) { output, i in
         ((output / width) * window + i) * width + output % width
       }
     }
+    if compact && width > 1 {
+      words = Self.compacted(panels, outputs: padded, window: window)
+      self.panels = ConstantFloats(count: 0) { _ in }
+    } else {
+      words = nil
+      self.panels = panels
+    }
     self.bias = ConstantFloats(count: padded) { span in
       for index in bias.indices { span[index] = bias[index] }
     }
+  }
+
+  /// The panels' weights in 16 bits: each output's largest is 32767 of its scale.
+  private static func compacted(_ panels: ConstantFloats, outputs: Int, window: Int)
+    -> (values: ConstantWords, scales: ConstantFloats)
+  {
+    let width = panelWidth
+    let weights = panels.span
+    let scales = ConstantFloats(count: outputs) { scales in
+      for i in 0..<outputs * window {
+        let output = i / (window * width) * width + i % width
+        scales[output] = max(scales[output], abs(weights[i]) / 32_767)
+      }
+    }
+    let divisors = scales.span
+    let values = ConstantWords(count: outputs * window) { values in
+      for i in 0..<outputs * window {
+        let scale = divisors[i / (window * width) * width + i % width]
+        values[i] = scale > 0 ? Int16((weights[i] / scale).rounded()) : 0
+      }
+    }
+    return (values, scales)
   }
 
   /// Floats of workspace that `apply` needs for `outputs` rows.
@@ -176,7 +209,8 @@ package struct Convolution: Sendable {
 
   private func compute(_ job: Job, rows: Range<Int>, panels part: Range<Int>) {
     var weights = unsafe continuo_windows(
-      panels: panels.base, bias: bias.base, k: window, outputs: outputChannels)
+      panels: panels.base, words: words?.values.base, scales: words?.scales.base,
+      bias: bias.base, k: window, outputs: outputChannels)
     let first = rows.lowerBound
     unsafe continuo_windows_product(
       &weights, part.lowerBound, part.upperBound, job.windows + first * job.apart, job.apart,

@@ -16,13 +16,18 @@ package struct LSTMLayer: Sendable {
   ///   - inputWeights: `weight_ih` (4 · width, width).
   ///   - recurrentWeights: `weight_hh` (4 · width, width).
   ///   - bias: `bias_ih + bias_hh` (4 · width).
-  package init(inputWeights: [Float], recurrentWeights: [Float], bias: [Float], width: Int) {
+  ///   - compact: keeps the weights in 16 bits, see `Convolution`.
+  package init(
+    inputWeights: [Float], recurrentWeights: [Float], bias: [Float], width: Int,
+    compact: Bool = false
+  ) {
     self.width = width
     inputs = Convolution(
-      weights: inputWeights, bias: bias, inputChannels: width, outputChannels: 4 * width, taps: 1)
+      weights: inputWeights, bias: bias, inputChannels: width, outputChannels: 4 * width, taps: 1,
+      compact: compact)
     recurrent = Convolution(
       weights: recurrentWeights, bias: [Float](repeating: 0, count: 4 * width),
-      inputChannels: width, outputChannels: 4 * width, taps: 1)
+      inputChannels: width, outputChannels: 4 * width, taps: 1, compact: compact)
   }
 
   /// Floats of workspace that `run` needs for `count` rows.

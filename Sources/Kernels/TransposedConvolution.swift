@@ -17,8 +17,10 @@ package struct TransposedConvolution: Sendable {
   /// - Parameters:
   ///   - weights: (inputChannels, outputChannels, 2 · stride), as checkpoints store them.
   ///   - bias: (outputChannels).
+  ///   - compact: keeps the weights in 16 bits, see `Convolution`.
   package init(
-    weights: [Float], bias: [Float], inputChannels: Int, outputChannels: Int, stride: Int
+    weights: [Float], bias: [Float], inputChannels: Int, outputChannels: Int, stride: Int,
+    compact: Bool = false
   ) {
     let taps = 2 * stride
     precondition(weights.count == inputChannels * outputChannels * taps, "shapes do not fit")
@@ -27,7 +29,7 @@ package struct TransposedConvolution: Sendable {
     self.stride = stride
     blocks = Convolution(
       bias: (0..<stride).flatMap { _ in bias }, inputChannels: inputChannels,
-      outputChannels: stride * outputChannels, taps: 2
+      outputChannels: stride * outputChannels, taps: 2, compact: compact
     ) { panels, place in
       var index = 0
       for channel in 0..<inputChannels {

@@ -101,6 +101,8 @@ extension EnCodecNetwork {
     let config: EnCodecConfig
     let weights: EnCodecWeights
     let side: String
+    /// Keeps weights in 16 bits.
+    let compact: Bool
     var number = 0
     var layers: [Layer] = []
 
@@ -113,7 +115,8 @@ extension EnCodecNetwork {
       Convolution(
         weights: try weights.readWeight(name, shape: [outputs, inputs, taps]),
         bias: try weights.read(name + ".bias", shape: [outputs]), inputChannels: inputs,
-        outputChannels: outputs, taps: taps, stride: stride, dilation: dilation)
+        outputChannels: outputs, taps: taps, stride: stride, dilation: dilation,
+        compact: compact)
     }
 
     /// Padding of a convolution: all before when causal, else the larger half before.
@@ -144,7 +147,7 @@ extension EnCodecNetwork {
       let it = TransposedConvolution(
         weights: try weights.readWeight(name, shape: [inputs, outputs, 2 * stride]),
         bias: try weights.read(name + ".bias", shape: [outputs]), inputChannels: inputs,
-        outputChannels: outputs, stride: stride)
+        outputChannels: outputs, stride: stride, compact: compact)
       let end =
         config.useCausalConvolution
         ? Int((Double(stride) * config.trimRightRatio).rounded(.up)) : stride / 2
@@ -164,7 +167,7 @@ extension EnCodecNetwork {
           inputWeights: try weights.read("\(name).weight_ih_l\(layer)", shape: [4 * width, width]),
           recurrentWeights: try weights.read(
             "\(name).weight_hh_l\(layer)", shape: [4 * width, width]),
-          bias: zip(inputBias, hiddenBias).map { $0 + $1 }, width: width)
+          bias: zip(inputBias, hiddenBias).map { $0 + $1 }, width: width, compact: compact)
       }
       layers.append(
         Layer(operation: .lstm(stack), before: 0, after: 0, padding: .constant, activate: true))
@@ -200,7 +203,7 @@ extension EnCodecNetwork {
 
   /// The encoder: samples (T · hop, audioChannels) to latents (T, hiddenSize).
   static func encoder(config: EnCodecConfig, weights: EnCodecWeights) throws -> EnCodecNetwork {
-    var reader = Reader(config: config, weights: weights, side: "encoder")
+    var reader = Reader(config: config, weights: weights, side: "encoder", compact: false)
     let hasResiduals = config.residualLayers > 0
     var width = config.filters
     try reader.addConvolution(
@@ -223,8 +226,12 @@ extension EnCodecNetwork {
   }
 
   /// The decoder: latents (T, hiddenSize) to samples (T · hop, audioChannels).
-  static func decoder(config: EnCodecConfig, weights: EnCodecWeights) throws -> EnCodecNetwork {
-    var reader = Reader(config: config, weights: weights, side: "decoder")
+  ///
+  /// - Parameter compact: keeps the weights in 16 bits with one scale per output.
+  static func decoder(config: EnCodecConfig, weights: EnCodecWeights, compact: Bool) throws
+    -> EnCodecNetwork
+  {
+    var reader = Reader(config: config, weights: weights, side: "decoder", compact: compact)
     var width = config.widest
     try reader.addConvolution(
       from: config.hiddenSize, to: width, taps: config.kernelSize, activate: false)

@@ -21,7 +21,8 @@ package final class MusicGen: Sendable {
   /// other formats come from the cache, or are converted and kept there.
   ///
   /// - Parameters:
-  ///   - weights: format of the language model's matrices.
+  ///   - weights: format of the language model's matrices. With any but float32 the codec's decoder is
+  ///     kept in 16 bits, see `EnCodec`.
   ///   - cache: where prepared weights are kept.
   ///   - pool: the threads that convert and check.
   ///   - progress: called while converting with the share that is done, 0 … 1.
@@ -47,7 +48,8 @@ package final class MusicGen: Sendable {
     textEncoder = try TextEncoder(
       config: config.text, outputWidth: config.decoder.hidden, store: tensors)
     codec = try EnCodec(
-      config: EnCodecConfig(json: config.audioEncoder), weights: EnCodecWeights(store: tensors))
+      config: EnCodecConfig(json: config.audioEncoder), weights: EnCodecWeights(store: tensors),
+      compact: weights != .f32)
     let books = config.decoder.codebooks / config.decoder.audioChannels
     guard codec.config.audioChannels == 1, codec.quantiser.codebooks >= books,
       codec.quantiser.cardinality == config.decoder.cardinality

@@ -83,6 +83,40 @@ struct ConvolutionTests {
     }
   }
 
+  @Test("compact weights are each output's weights rounded to 16 bits", arguments: shapes)
+  func compact(shape: Shape) {
+    var random = TestRandom(seed: 3)
+    let window = shape.inputs * shape.taps
+    var weights = random.normal(shape.outputs * window)
+    for i in 0..<window { weights[i] = 0 }  // an output without a scale
+    let bias = random.normal(shape.outputs)
+    let convolution = Convolution(
+      weights: weights, bias: bias, inputChannels: shape.inputs, outputChannels: shape.outputs,
+      taps: shape.taps, stride: shape.stride, dilation: shape.dilation, compact: true)
+    // The slow twin rounds by itself. A single output stays as it is.
+    if shape.outputs > 1 {
+      for output in 0..<shape.outputs {
+        let part = output * window..<(output + 1) * window
+        let scale = (weights[part].map(abs).max() ?? 0) / 32_767
+        for i in part where scale > 0 { weights[i] = (weights[i] / scale).rounded() * scale }
+      }
+    }
+    for rows in [1, 2, 3, 13, 200] {
+      let x = random.normal(((rows - 1) * shape.stride + convolution.reach) * shape.inputs)
+      let expected = slowConvolution(
+        x, weights: weights, bias: bias, inputs: shape.inputs, outputs: shape.outputs,
+        taps: shape.taps, stride: shape.stride, dilation: shape.dilation, rows: rows)
+      withEverySet { set in
+        let fast = apply(convolution, x, rows: rows, skip: [], activate: false, threads: 2)
+        let worst = zip(fast, expected).reduce(0.0) { worst, pair in
+          let error = abs(Double(pair.0) - pair.1)
+          return error.isNaN ? .infinity : max(worst, error)
+        }
+        #expect(worst <= sumTolerance(window), "\(rows) rows, \(set)")
+      }
+    }
+  }
+
   @Test("gives a row the same bits however many rows are computed together", arguments: shapes)
   func rowsApart(shape: Shape) {
     var random = TestRandom(seed: 2)

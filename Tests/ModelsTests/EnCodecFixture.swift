@@ -18,12 +18,14 @@ struct EnCodecFixture {
 
   static let names = ["musicgen", "causal", "odd", "stereo"]
 
+  static func url(_ name: String) -> URL { fixture("EnCodec/encodec-\(name).safetensors") }
+
   let config: EnCodecConfig
   let codec: EnCodec
   let cases: [Case]
 
   init(_ name: String) throws {
-    let url = fixture("EnCodec/encodec-\(name).safetensors")
+    let url = Self.url(name)
     let file = try SafetensorsFile(url: url)
     config = try EnCodecConfig(json: Data((file.metadata["config"] ?? "").utf8))
     codec = try EnCodec(config: config, weights: EnCodecWeights(store: TensorStore(file: url)))

@@ -39,6 +39,25 @@ struct EnCodecTests {
     }
   }
 
+  @Test("the error of a compact decoder is 90 dB below the sound, and codes are the same")
+  func compact() throws {
+    for name in EnCodecFixture.names {
+      let fixture = try EnCodecFixture(name)
+      let pool = ComputePool(threads: 2)
+      let store = try TensorStore(file: EnCodecFixture.url(name))
+      let compact = try EnCodec(
+        config: fixture.config, weights: EnCodecWeights(store: store), compact: true)
+      let it = try #require(fixture.cases.last)
+      let exact = try fixture.codec.decode(it.codes, pool: pool)
+      let rounded = try compact.decode(it.codes, pool: pool)
+      func energy(_ x: [Float]) -> Double { x.reduce(0) { $0 + Double($1) * Double($1) } }
+      let noise = energy(zip(exact, rounded).map { $0 - $1 })
+      #expect(noise > 0 && noise < 1e-9 * energy(exact), "\(name)")
+      #expect(
+        try compact.encode(it.samples, pool: pool) == fixture.codec.encode(it.samples, pool: pool))
+    }
+  }
+
   @Test("looks as far ahead as the published sizes say")
   func lookahead() throws {
     var config = EnCodecConfig()

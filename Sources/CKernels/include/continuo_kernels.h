@@ -118,9 +118,12 @@ void continuo_rms_norm(const float *x, const float *weight, size_t width, float 
 
 /// Weights for products with windows over a signal, 32 outputs side by side: panels
 /// (⌈outputs / 32⌉, k, 32) and bias (outputs rounded up to 32), zeros behind the last output. A single
-/// output has plain weights (k).
+/// output has plain weights (k). With `words` (same layout, several outputs only) weight = scale of its
+/// output · word, and `panels` is not read.
 typedef struct continuo_windows {
-  const float *panels;
+  const float *_Nullable panels;
+  const int16_t *_Nullable words;
+  const float *_Nullable scales;  // (outputs rounded up to 32)
   const float *_Nullable bias;
   size_t k;
   size_t outputs;

@@ -19,8 +19,9 @@ struct CodecBenchmark {
     """#
 
   func run() throws -> [WholeMeasurement] {
-    let codec = try EnCodec(
-      config: EnCodecConfig(json: Data(Self.published.utf8)), weights: .random(codebooks: 4))
+    let config = try EnCodecConfig(json: Data(Self.published.utf8))
+    let codec = try EnCodec(config: config, weights: .random(codebooks: 4))
+    let compact = try EnCodec(config: config, weights: .random(codebooks: 4), compact: true)
     let steps = max(1, Int(seconds * 50))
     var state: UInt32 = 1
     func next() -> UInt32 {
@@ -44,10 +45,14 @@ struct CodecBenchmark {
     // Between two pieces of a live stream the language model reads its weights, and the codec's are
     // gone from the caches: reading 64 MB stands for that, untimed.
     let others = MemoryBandwidth(megabytes: 64)
-    for (piece, isCold) in [(1, false), (1, true), (5, true)] {
+    for (codec, piece, isCold) in [
+      (codec, 1, false), (codec, 1, true), (codec, 5, true), (compact, 1, true), (compact, 5, true),
+    ] {
       let decoder = EnCodecDecoderState(codec: codec)
       var audio = [Float](repeating: 0, count: (piece + 4) * codec.hop)
-      best("published codec: decode by \(piece), \(isCold ? "cold" : "warm") caches") {
+      best(
+        "decode by \(piece), \(isCold ? "cold" : "warm") caches, \(codec.isCompact ? "16" : "32") bits"
+      ) {
         decoder.reset()
         var total = 0.0
         for first in stride(from: 0, to: steps, by: piece) {
