@@ -206,8 +206,7 @@ private func probabilities(
 
 /// x ← eˣ / Σ eˣ, eight lanes at a time.
 func softmaxOfRow(_ x: inout MutableSpan<Float>) {
-  var largest = -Float.infinity
-  for i in 0..<x.count { largest = unsafe max(largest, x[unchecked: i]) }
+  let largest = largestValue(x.span)
   var totals = Vector()
   var i = 0
   while i + 8 <= x.count {

@@ -62,7 +62,8 @@ extension LanguageModelLoss {
       var row = 0
       for frame in 0..<window.frames where window.mask?[frame] ?? true {
         let to = (frame + delays[k]) * c
-        for i in 0..<c { dOutput[to + i] += w.chosen.span[row * c + i] }
+        let part = w.chosen.span(row * c..<(row + 1) * c)
+        for i in 0..<c { unsafe dOutput[unchecked: to + i] += part[unchecked: i] }
         row += 1
       }
     }

@@ -129,6 +129,7 @@ package struct LanguageModelLoss: Sendable {
     let steps: Int
     let own: AttentionShape
     let cross: AttentionShape?
+    let positions: WorkBuffer  // (T, C), sinusoidal
     let x: WorkBuffer  // (L + 1, T, C)
     let normal: WorkBuffer  // (slots, T, C)
     let qkv: WorkBuffer  // (slots, 3, T, C)
@@ -172,6 +173,7 @@ package struct LanguageModelLoss: Sendable {
       steps = t
       self.own = own
       self.cross = cross
+      positions = sinusoidalPositions(t, width: c)
       x = WorkBuffer(count: (config.layers + 1) * t * c)
       normal = WorkBuffer(count: slots * t * c)
       qkv = WorkBuffer(count: slots * own.projections)
@@ -249,21 +251,14 @@ package struct LanguageModelLoss: Sendable {
 
   private func embed(_ window: Window, _ parameters: Parameters, _ w: Workspace) {
     let c = config.hidden
-    let half = c / 2
     let scale = config.scaleEmbedding ? Float(c).squareRoot() : 1
     var x = w.x.mutableSpan(0..<w.steps * c)
+    copy(w.positions.span, into: &x)
     for step in 0..<w.steps {
-      for i in 0..<half {
-        // The reference computes the angles in single precision; so does this.
-        let angle =
-          Float(step) * Float.exp(Float(i) * -Float(Double.log(10000) / Double(half - 1)))
-        x[step * c + i] = Float.cos(angle)
-        x[step * c + half + i] = Float.sin(angle)
-      }
       for k in 0..<config.codebooks {
-        let table = parameters.span(embeddings[k])
         let row = input(window, codebook: k, step: step) * c
-        for i in 0..<c { x[step * c + i] += scale * table[row + i] }
+        let entry = parameters.span(embeddings[k]).extracting(row..<row + c)
+        for i in 0..<c { unsafe x[unchecked: step * c + i] += scale * entry[unchecked: i] }
       }
     }
   }
@@ -382,7 +377,8 @@ package struct LanguageModelLoss: Sendable {
       for frame in 0..<window.frames where window.mask?[frame] ?? true {
         let from = (frame + delays[k]) * c
         let to = targets.count * c
-        for i in 0..<c { chosen[to + i] = w.output.span[from + i] }
+        let row = w.output.span(from..<from + c)
+        for i in 0..<c { unsafe chosen[unchecked: to + i] = row[unchecked: i] }
         targets.append(window.codes[k * window.frames + frame])
       }
     }
@@ -422,6 +418,23 @@ package struct LanguageModelLoss: Sendable {
       columnMeans(w.x.span((l + 1) * size..<(l + 2) * size), width: config.hidden)
     }
   }
+}
+
+/// [cos | sin] of position · 10000^(−i/(width/2 − 1)), (positions, width).
+private func sinusoidalPositions(_ positions: Int, width: Int) -> WorkBuffer {
+  let table = WorkBuffer(count: positions * width)
+  var target = table.mutableSpan
+  let half = width / 2
+  for i in 0..<half {
+    // The reference computes the angles in single precision; so does this.
+    let frequency = Float.exp(Float(i) * -Float(Double.log(10000) / Double(half - 1)))
+    for position in 0..<positions {
+      let angle = Float(position) * frequency
+      target[position * width + i] = Float.cos(angle)
+      target[position * width + half + i] = Float.sin(angle)
+    }
+  }
+  return table
 }
 
 /// The mean of each column of rows of `width`.

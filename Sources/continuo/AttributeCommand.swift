@@ -27,6 +27,7 @@ struct AttributeCommand: ParsableCommand {
       """,
     subcommands: [
       AttributeRunCommand.self, AttributeMergeCommand.self, AttributeJobsCommand.self,
+      AttributeBenchCommand.self,
     ],
     defaultSubcommand: AttributeRunCommand.self)
 }
