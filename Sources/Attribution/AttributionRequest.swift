@@ -33,6 +33,8 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   package var candidates: Int?
   /// Part I of N of the scored tracks.
   package var shard: [Int]?
+  /// Whether similarity methods are run beside it.
+  package var compares = true
   /// Tracks scored side by side and saved together.
   package var batch = 8
   /// Threads; 0 for all processors.

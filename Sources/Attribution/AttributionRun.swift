@@ -17,11 +17,59 @@ package struct AttributionProgress: Sendable {
   package let secondsLeft: Double?
 }
 
+/// What several requests about one model and one catalogue share. Used from one thread.
+package final class AttributionContext {
+  package let model: AskedModel
+  package let catalogue: Catalogue
+  /// The catalogue's fingerprint.
+  package let print: String
+  let threads: Int
+  let pool: ComputePool
+  let runner: LossRunner
+  private var codecVectors: [[Float]]?
+
+  /// - Parameter threads: 0 for one per processor.
+  /// - Throws: what reading model and catalogue throws, `AttributionError.mismatch`.
+  package init(model folder: URL, catalogue place: URL, threads: Int) throws {
+    self.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
+    model = try AskedModel(folder: folder)
+    catalogue = try Catalogue(folder: place)
+    pool = ComputePool(threads: self.threads)
+    try Self.check(model, catalogue)
+    print = try catalogue.fingerprint()
+    runner = LossRunner(model.loss, threads: self.threads)
+  }
+
+  private static func check(_ model: AskedModel, _ catalogue: Catalogue) throws {
+    let needed: Catalogue.Kind = model.music == nil ? .latents : .codes
+    guard catalogue.kind == needed else {
+      throw AttributionError.mismatch(
+        catalogue: catalogue.folder.path, model: model.name,
+        reason: "it holds \(catalogue.kind.rawValue), a \(model.family) needs \(needed.rawValue)")
+    }
+    if let rate = catalogue.stepsPerSecond, rate != model.stepsPerSecond {
+      throw AttributionError.mismatch(
+        catalogue: catalogue.folder.path, model: model.name,
+        reason: "it has \(rate) steps per second, the model \(model.stepsPerSecond)")
+    }
+  }
+
+  /// Codec features of every track, in the catalogue's order.
+  package func trackFeatures() throws -> [[Float]] {
+    if let codecVectors { return codecVectors }
+    let features = FeatureExtractor(model: model, window: 1, pool: pool)
+    let found = try catalogue.tracks.map { try features.codec(try catalogue.item($0.id)) }
+    codecVectors = found
+    return found
+  }
+}
+
 /// Runs a request. Used from one thread.
 package final class AttributionRun {
   private let request: AttributionRequest
   private let store: JobStore
   private let cache: URL
+  private let shared: AttributionContext?
   private let report: (AttributionProgress) throws -> Void
   private let started = ContinuousClock.now
   private var work = 0.0
@@ -30,14 +78,16 @@ package final class AttributionRun {
 
   /// - Parameters:
   ///   - cache: the folder of cached Fisher informations.
+  ///   - context: model and catalogue, when they are loaded already.
   ///   - report: called after every piece of work; throws to stop.
   package init(
-    _ request: AttributionRequest, store: JobStore, cache: URL,
+    _ request: AttributionRequest, store: JobStore, cache: URL, context: AttributionContext? = nil,
     report: @escaping (AttributionProgress) throws -> Void
   ) {
     self.request = request
     self.store = store
     self.cache = cache
+    shared = context
     self.report = report
   }
 
@@ -45,25 +95,25 @@ package final class AttributionRun {
   /// - Throws: `AttributionError`, `OutputError`, what reading the inputs throws.
   package func run() throws -> [Ranking] {
     try request.check()
-    let threads =
-      request.threads > 0 ? request.threads : ProcessInfo.processInfo.activeProcessorCount
-    let model = try AskedModel(folder: URL(fileURLWithPath: request.model))
-    let catalogue = try Catalogue(folder: URL(fileURLWithPath: request.catalogue))
-    try checkKind(model, catalogue)
-    let pool = ComputePool(threads: threads)
+    let context =
+      try shared
+      ?? AttributionContext(
+        model: URL(fileURLWithPath: request.model),
+        catalogue: URL(fileURLWithPath: request.catalogue), threads: request.threads)
+    let (model, catalogue, print) = (context.model, context.catalogue, context.print)
+    let (pool, runner) = (context.pool, context.runner)
     let piece =
       request.isTrack
       ? try Piece(track: request.piece, in: catalogue)
       : try Piece(path: URL(fileURLWithPath: request.piece), model: model, pool: pool)
-    let print = try catalogue.fingerprint()
     let window = max(1, Int((request.windowSeconds * model.stepsPerSecond).rounded()))
     let features = FeatureExtractor(model: model, window: window, pool: pool)
-    let sounds = try codecSimilarity(piece, catalogue, features)
+    let sounds = similarities(
+      of: try features.codec(piece.item), to: try context.trackFeatures(), standardises: true)
     let chosen = choose(sounds, catalogue)
     let scored = shard(chosen)
     plan(tracks: scored.count, catalogue: catalogue.tracks.count)
 
-    let runner = LossRunner(model.loss, threads: threads)
     let fisher = try fisherInformation(runner, model, catalogue, print, window)
     let draws = try DrawPlan(
       draws: request.pieceDraws, window: window, masks: request.masksPiece
@@ -107,7 +157,7 @@ package final class AttributionRun {
       "unlearning", isCounterfactual: true, model, catalogue, print, piece, checks, tracks)
     if main.shard == nil { main.completeChecks() }
     var all = [main]
-    if request.shard == nil {
+    if request.shard == nil && request.compares {
       let alike = zip(catalogue.tracks, sounds).map { TrackScore(track: $0, score: $1) }
       all.append(
         ranking(
@@ -119,28 +169,6 @@ package final class AttributionRun {
   }
 
   // MARK: Parts
-
-  private func checkKind(_ model: AskedModel, _ catalogue: Catalogue) throws {
-    let needed: Catalogue.Kind = model.music == nil ? .latents : .codes
-    guard catalogue.kind == needed else {
-      throw AttributionError.mismatch(
-        catalogue: catalogue.folder.path, model: model.name,
-        reason: "it holds \(catalogue.kind.rawValue), a \(model.family) needs \(needed.rawValue)")
-    }
-    if let rate = catalogue.stepsPerSecond, rate != model.stepsPerSecond {
-      throw AttributionError.mismatch(
-        catalogue: catalogue.folder.path, model: model.name,
-        reason: "it has \(rate) steps per second, the model \(model.stepsPerSecond)")
-    }
-  }
-
-  private func codecSimilarity(_ piece: Piece, _ catalogue: Catalogue, _ features: FeatureExtractor)
-    throws -> [Double]
-  {
-    let own = try features.codec(piece.item)
-    let vectors = try catalogue.tracks.map { try features.codec(try catalogue.item($0.id)) }
-    return similarities(of: own, to: vectors, standardises: true)
-  }
 
   private func activationSimilarity(
     _ ids: [String], _ piece: Piece, _ catalogue: Catalogue, _ features: FeatureExtractor,
@@ -271,7 +299,7 @@ package final class AttributionRun {
     let fisher = 3 * min(request.fisherTracks, catalogue) * request.fisherDraws
     work = Double(
       fisher + 4 * request.pieceDraws + 2 * tracks * request.trackDraws
-        + (request.shard == nil ? tracks : 0))
+        + (request.shard == nil && request.compares ? tracks : 0))
   }
 
   private func advanceQuietly(_ units: Double) {

@@ -1,6 +1,7 @@
 // The training catalogue: what there is to credit.
 //
-// A folder with catalogue.json (one entry per track: id, title, artist, licence, tags, seconds) and
+// A folder with catalogue.json (one entry per track: id, title, artist, licence, tags, seconds; for
+// another version of a track relative: {of: id, kind}) and
 //   codes.safetensors    per track the tensor ID, integers (K, T): codes of the model's codec, or
 //   latents.safetensors  per track the tensor ID, floats (C, T): latents of a diffusion model, and
 //                        optionally ID.cross (S, width) and ID.global (width), its conditioning;
@@ -21,9 +22,13 @@ package struct CatalogueTrack: Sendable, Equatable, Codable {
   package var licence: String
   package var tags: String
   package var seconds: Double
+  /// The track that this one is another version of, and in what it differs (mix, tempo, key …).
+  package var relativeOf: String?
+  package var relativeKind: String?
 
   package init(
-    id: String, title: String, artist: String, licence: String, tags: String, seconds: Double
+    id: String, title: String, artist: String, licence: String, tags: String, seconds: Double,
+    relativeOf: String? = nil, relativeKind: String? = nil
   ) {
     self.id = id
     self.title = title
@@ -31,6 +36,8 @@ package struct CatalogueTrack: Sendable, Equatable, Codable {
     self.licence = licence
     self.tags = tags
     self.seconds = seconds
+    self.relativeOf = relativeOf
+    self.relativeKind = relativeKind
   }
 }
 
@@ -154,10 +161,13 @@ private struct CatalogueIndex {
         return printable(entry[field] as? String ?? "")
       }
       let seconds = (entry["seconds"] as? NSNumber)?.doubleValue ?? 0
+      let relative = entry["relative"] as? [String: Any]
       tracks.append(
         CatalogueTrack(
           id: id, title: text("title"), artist: text("artist"), licence: text("licence"),
-          tags: text("tags"), seconds: seconds.isFinite ? seconds : 0))
+          tags: text("tags"), seconds: seconds.isFinite ? seconds : 0,
+          relativeOf: relative?["of"] as? String,
+          relativeKind: (relative?["kind"] as? String).map { printable($0) }))
     }
   }
 }

@@ -24,7 +24,9 @@ struct AttributeBenchCommand: ParsableCommand {
   @Flag(help: "As JSON.") var json = false
 
   func run() throws {
-    for (name, value) in [("--threads", threads), ("--draws", draws), ("--repetitions", repetitions)]
+    for (name, value) in [
+      ("--threads", threads), ("--draws", draws), ("--repetitions", repetitions),
+    ]
     where !(1...1000).contains(value) {
       throw CommandError.badValue(option: name, value: "\(value)", expected: "1 to 1000")
     }
@@ -37,7 +39,8 @@ struct AttributeBenchCommand: ParsableCommand {
     } else {
       print(
         String(
-          format: "%@, %.1f M parameters, %d threads: %.3f gradient draws/s, %.3f scored draws/s, %.0f MB",
+          format:
+            "%@, %.1f M parameters, %d threads: %.3f gradient draws/s, %.3f scored draws/s, %.0f MB",
           figures.size, Double(figures.parameters) / 1e6, figures.threads,
           figures.gradientDrawsPerSecond, figures.scoredDrawsPerSecond,
           Double(figures.peakBytes) / 1e6))

@@ -114,7 +114,7 @@ struct AttributeRunCommand: ParsableCommand {
   }
 
   private func makeRequest() throws -> AttributionRequest {
-    let location = try modelFolder()
+    let location = try Self.folder(ofModel: model)
     var request = AttributionRequest(
       model: location.path, catalogue: absolute(catalogue), piece: track ? piece : absolute(piece),
       out: absolute(out))
@@ -144,7 +144,7 @@ struct AttributeRunCommand: ParsableCommand {
   }
 
   /// A diffusion model's folder has no config.json, which `ModelLocation` asks for.
-  private func modelFolder() throws -> URL {
+  static func folder(ofModel model: String) throws -> URL {
     let folder = URL(fileURLWithPath: model, isDirectory: true)
     for name in ["model_config.json", "dit.json"] {
       if FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {

@@ -6,6 +6,7 @@ struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Measures quality.",
     subcommands: [
-      EvaluateProbesCommand.self, EvaluateQuantisationCommand.self, EvaluateSteeringCommand.self,
+      EvaluateAttributionCommand.self, EvaluateProbesCommand.self, EvaluateQuantisationCommand.self,
+      EvaluateSteeringCommand.self,
     ])
 }

@@ -1,0 +1,113 @@
+// `continuo evaluate attribution`: the poster's study on any model and catalogue.
+
+import ArgumentParser
+import Attribution
+import Foundation
+import HouseModel
+import Models
+import Reporting
+
+struct EvaluateAttributionCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "attribution",
+    abstract: "Says how far attributions can be believed.",
+    discussion: """
+      Unlearns tracks of the catalogue itself, picked by k-means on codec features: R is the mean rank \
+      of the unlearned track, 1 is perfect. With relatives in the catalogue (another mix, tempo, key …) \
+      says where they rank, beside similarity methods. With pieces draws their score curves. What was \
+      computed is kept: the same command after an interruption goes on where it was.
+
+      Example: continuo evaluate attribution --catalogue Tracks --held-out Others --out study
+      """)
+
+  @Option(help: "A model's name, or the path of its folder.") var model = "house"
+  @Option(help: "The training catalogue's folder.") var catalogue: String
+  @Option(name: .customLong("held-out"), help: "A catalogue that was not trained on.")
+  var heldOut: String?
+  @Option(help: "The folder of the results.") var out: String
+  @Option(parsing: .unconditional, help: "Tracks that are unlearned per setting.") var queries = 40
+  @Option(parsing: .unconditional, help: "Relatives that are unlearned.") var relatives = 40
+  @Option(help: "Layers, separated by commas.")
+  var layers = "all-transformer,self-attention,cross-attention,cross-attention-kv"
+  @Option(help: "Rises of the own loss, separated by commas.") var rises = "0.001,0.01"
+  @Flag(help: "Each setting with every combination of the masks M_U and M_L.") var masks = false
+  @Option(parsing: .unconditional, help: "Draws of each unlearned track.") var pieceDraws = 16
+  @Option(parsing: .unconditional, help: "Draws of each scored track.") var trackDraws = 2
+  @Option(parsing: .unconditional, help: "Seconds of one draw.") var window = 8.0
+  @Option(
+    name: .customLong("fisher-tracks"), parsing: .unconditional,
+    help: "Tracks that the Fisher information is taken over.") var fisherTracks = 100
+  @Option(parsing: .unconditional, help: "Score only the N tracks that sound most alike.")
+  var candidates: Int?
+  @Option(parsing: .unconditional, help: "Compute threads; 0 for one per processor.")
+  var threads = 0
+  @Option(help: "The job store; default: the user's own.") var store: String?
+  @Option(help: "The folder of cached Fisher informations.") var cache: String?
+  @Argument(help: "Generated pieces: takes, codes or sound files.") var pieces: [String] = []
+
+  func run() throws {
+    let watch = InterruptWatch()
+    let bar = ProgressBar("evaluating", total: 1)
+    var share = 0.0
+    let evaluation = try AttributionEvaluation(
+      try request(),
+      store: try JobStore(
+        file: store.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.store()),
+      cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache()
+    ) { done, what in
+      if watch.isInterrupted { throw CommandError.interrupted(output: out) }
+      if done >= 0 { share = done }
+      bar.show(share, note: what)
+    }
+    let result = try evaluation.run(
+      grid: try grid(), queries: queries, relatives: relatives,
+      pieces: pieces.map { URL(fileURLWithPath: $0).standardizedFileURL.path })
+    bar.finish()
+    try result.write(to: URL(fileURLWithPath: out), curves: evaluation.curves)
+    print(result.text)
+  }
+
+  private func request() throws -> AttributionRequest {
+    guard (1...100_000).contains(queries), relatives >= 0 else {
+      throw CommandError.badValue(option: "--queries", value: "\(queries)", expected: "at least 1")
+    }
+    var request = AttributionRequest(
+      model: try AttributeRunCommand.folder(ofModel: model).standardizedFileURL.path,
+      catalogue: URL(fileURLWithPath: catalogue).standardizedFileURL.path, piece: "", out: out)
+    request.pieceDraws = pieceDraws
+    request.trackDraws = trackDraws
+    request.windowSeconds = window
+    request.fisherTracks = fisherTracks
+    request.candidates = candidates
+    request.threads = threads
+    request.heldOut = heldOut.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    try request.check()
+    return request
+  }
+
+  private func grid() throws -> [EvaluationSetting] {
+    let choices = try layers.split(separator: ",").map {
+      guard let choice = LayerChoice(rawValue: String($0)) else {
+        throw CommandError.badValue(
+          option: "--layers", value: String($0),
+          expected: LayerChoice.allCases.map(\.rawValue).joined(separator: ", "))
+      }
+      return choice
+    }
+    let sizes = try rises.split(separator: ",").map {
+      guard let rise = Double($0), rise > 0, rise.isFinite else {
+        throw CommandError.badValue(option: "--rises", value: String($0), expected: "above 0")
+      }
+      return rise
+    }
+    let pairs =
+      masks ? [(true, false), (true, true), (false, false), (false, true)] : [(true, false)]
+    return choices.flatMap { choice in
+      sizes.flatMap { rise in
+        pairs.map {
+          EvaluationSetting(layers: choice, masksPiece: $0.0, masksTracks: $0.1, rise: rise)
+        }
+      }
+    }
+  }
+}
