@@ -13,6 +13,7 @@ import torch
 from transformers import EncodecModel
 
 from . import shapes, workspace
+from .adversarial import Discriminators
 from .codec_losses import MelDistance, si_sdr, waveform_error
 from .data import Windows
 from .quantiser import PresenceHead, QuantiserTrainer
@@ -51,6 +52,7 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=25, help="window length in codec steps of 20 ms")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--adversarial", type=float, default=0.0, help="share of the time, at its end, with discriminators")
     parser.add_argument("--resume", action="store_true", help="go on from codec.pt in the work folder")
     parser.add_argument("--from", dest="source", help="start from exported weights (a house model directory), quantiser on at once")
     options = parser.parse_args()
@@ -61,6 +63,8 @@ def main():
     mel = MelDistance()
     parameters = list(model.encoder.parameters()) + list(model.decoder.parameters()) + list(head.parameters())
     optimiser = torch.optim.Adam(parameters, lr=RATE_HIGH, betas=(0.8, 0.95))
+    judges = Discriminators()
+    judges_optimiser = torch.optim.Adam(judges.parameters(), lr=3e-4, betas=(0.5, 0.9))
     step, spent, quantised = 0, 0.0, False
     path = os.path.join(options.work, "codec.pt")
     if options.source:
@@ -73,6 +77,8 @@ def main():
         model.load_state_dict(kept["model"])
         head.load_state_dict(kept["head"])
         optimiser.load_state_dict(kept["optimiser"])
+        if "judges" in kept:
+            judges.load_state_dict(kept["judges"])
         quantiser.load(kept["quantiser"])
         step, spent, quantised = kept["step"], kept["spent"], kept["quantised"]
     data = Windows(options.work, "train", options.steps, seed=step)
@@ -86,7 +92,7 @@ def main():
     sums = {}
 
     def save():
-        torch.save(dict(model=model.state_dict(), head=head.state_dict(), optimiser=optimiser.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
+        torch.save(dict(model=model.state_dict(), head=head.state_dict(), optimiser=optimiser.state_dict(), judges=judges.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
         os.replace(path + ".part", path)
 
     while (now := time.time() - begin) < budget:
@@ -112,6 +118,12 @@ def main():
         wave = waveform_error(audio, y)
         distance = mel(audio[:, 0], y[:, 0]) if step >= SPECTRAL_FROM else torch.zeros(())
         loss = wave + 0.6 * distance + 0.1 * commit + 0.25 * presence
+        if quantised and share > 1 - options.adversarial:
+            judges_optimiser.zero_grad(set_to_none=True)
+            judges.loss(audio[:, 0], y[:, 0].detach()).backward()
+            judges_optimiser.step()
+            hinge, feature = judges.judge(audio[:, 0], y[:, 0])
+            loss = loss + 0.1 * hinge + 0.2 * feature
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 3.0)

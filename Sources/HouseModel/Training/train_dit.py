@@ -37,10 +37,28 @@ CONFIGURATION = dict(
         io_sample_rate=50))
 
 
-def build():
-    """The model of CONFIGURATION, made by stable-audio-tools."""
-    from stable_audio_tools.models.diffusion import create_diffusion_cond_from_config
-    return create_diffusion_cond_from_config(CONFIGURATION)
+class Conditioned(torch.nn.Module):
+    """DiffusionTransformer and NumberEmbedder of stable-audio-tools under the names that its own wrapper gives them.
+
+    Its wrapper imports audio and sampling packages that training does not need; `create_model_from_config` of a full installation
+    loads what this one saves.
+    """
+
+    def __init__(self):
+        super().__init__()
+        from stable_audio_tools.models.adp import NumberEmbedder
+        from stable_audio_tools.models.dit import DiffusionTransformer
+        self.model = torch.nn.Module()
+        self.model.model = DiffusionTransformer(diffusion_objective="v", **CONFIGURATION["model"]["diffusion"]["config"])
+        seconds = torch.nn.Module()
+        seconds.embedder = NumberEmbedder(features=128)
+        self.conditioner = torch.nn.Module()
+        self.conditioner.conditioners = torch.nn.ModuleDict(dict(seconds_total=seconds))
+
+    def forward(self, x, t, told, seconds):
+        """x: [batch, 64, steps], t: [batch], told: [batch, 48, 128], seconds: [batch] -> v [batch, 64, steps]."""
+        token = self.conditioner.conditioners["seconds_total"].embedder((seconds / SECONDS_MAXIMUM).clamp(0, 1))
+        return self.model.model(x, t, cross_attn_cond=told, global_embed=token)
 
 
 def normalisation(work):
@@ -83,8 +101,7 @@ def states(house, texts, keep):
 def loss(model, x, told, seconds, t, noise):
     """Mean squared error of the v-objective. x, noise: [batch, 64, steps]; t: [batch]."""
     alpha, sigma = torch.cos(t * math.pi / 2)[:, None, None], torch.sin(t * math.pi / 2)[:, None, None]
-    token = model.conditioner.conditioners["seconds_total"](seconds, x.device)
-    out = model(x * alpha + noise * sigma, t, cond=dict(prompt=[told, torch.ones(told.shape[:2])], seconds_total=token))
+    out = model(x * alpha + noise * sigma, t, told, torch.full((len(x),), float(seconds)))
     return (out - (noise * alpha - x * sigma)).square().mean()
 
 
@@ -111,7 +128,7 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(6)
     house = MusicgenForConditionalGeneration.from_pretrained(options.house).float().eval()
-    model = build()
+    model = Conditioned()
     statistics = normalisation(options.work)
     optimiser = torch.optim.AdamW(model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.01)
     path, update, spent = os.path.join(options.work, "dit.pt"), 0, 0.0
@@ -139,7 +156,7 @@ def main():
             group["lr"] = 6e-4 * min(1, (update + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget)))
         x, texts = data.draw(options.batch, options.steps)
         with torch.autocast("cpu", torch.bfloat16):
-            value = loss(model, x, states(house, texts, (torch.rand(len(texts)) > 0.2).float()), [options.steps / 50.0] * len(x), torch.rand(len(x)), torch.randn_like(x))
+            value = loss(model, x, states(house, texts, (torch.rand(len(texts)) > 0.2).float()), options.steps / 50, torch.rand(len(x)), torch.randn_like(x))
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -147,7 +164,7 @@ def main():
         update, total = update + 1, total + value.item()
         if update % 50 == 0:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-                held = loss(model, held_x, states(house, held_texts, torch.ones(16)), [options.steps / 50.0] * 16, held_t, held_noise).item()
+                held = loss(model, held_x, states(house, held_texts, torch.ones(16)), options.steps / 50, held_t, held_noise).item()
             log.writerow((update, round(now), round(total / 50, 4), round(held, 4)))
             print(update, f"{now:.0f} s", round(total / 50, 4), round(held, 4), flush=True)
             total = 0.0
