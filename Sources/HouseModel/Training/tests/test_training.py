@@ -93,3 +93,17 @@ def test_a_linear_probe_finds_what_is_linear():
     x = torch.randn(600, 10)
     share = (x[:, :1] > 0).float()
     assert accuracy_table(x[:400], share[:400], x[400:], share[400:], ["first"])["first"] > 0.95
+
+
+def test_encoding_in_pieces_equals_encoding_the_whole():
+    from Training.tokenise import encode, plain_weights
+    torch.manual_seed(0)
+    model = EncodecModel(shapes.codec()).eval()
+    for layer in model.quantizer.layers:
+        layer.codebook.embed.normal_()
+    audio = torch.randn(1, 60 * 640) * 0.2
+    with torch.no_grad():
+        whole = model.encode(audio[:, None]).audio_codes[0]
+        latents = model.encoder(audio[:, None])
+    codes, pieces = encode(plain_weights(model), audio, piece=20)
+    assert torch.equal(codes, whole) and torch.allclose(pieces, latents, atol=1e-5)
