@@ -100,6 +100,7 @@ struct BenchCommand: ParsableCommand {
         let (bandwidth, lines) = benchmark.run(memory, progress: tick)
         report.note(bandwidth: bandwidth)
         report.steps += lines
+        report.steering += SteeringBenchmark(size: size, rounds: rounds, pool: pool).run(lines)
       }
     }
     bar.finish()

@@ -14,6 +14,7 @@ struct BenchReport: Codable {
   var bandwidth = 0.0
   var kernels: [KernelMeasurement] = []
   var steps: [StepMeasurement] = []
+  var steering: [SteeringMeasurement] = []
   var whole: [WholeMeasurement] = []
 
   init(threads: Int) { self.threads = threads }
@@ -59,6 +60,14 @@ struct BenchReport: Codable {
             + column(each.megabytes, 1, 8) + column(each.floorMilliseconds, 2, 10)
             + column(each.ratio, 2, 8) + column(each.ratioToOne, 2, 8))
       }
+    }
+    for each in steering {
+      lines.append(
+        String(
+          format:
+            "steering, %d directions of %d monitors pushed at every step: %.3f ms, %.2f %% of a step "
+            + "(%@, %d in the cache)", each.directions, each.monitors, each.milliseconds,
+          each.share * 100, each.weights.rawValue as NSString, each.length))
     }
     if !whole.isEmpty {
       lines.append("seconds of computing per second of audio")
