@@ -85,7 +85,7 @@ struct PresetCommandTests {
   }
 
   @Test("an install that is killed at a random point leaves the old bundle whole")
-  func killed() throws {
+  func killedSoak() throws {
     let soak = ProcessInfo.processInfo.environment["CONTINUO_SOAK"] != nil
     try bundle("1.0.0").write(to: folder.file("old.continuo"))
     #expect(try run("install", "old.continuo").status == 0)
