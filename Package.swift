@@ -38,6 +38,7 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CJACK", pkgConfig: "jack", providers: [.apt(["libjack-jackd2-dev"])]),
+    .systemLibrary(name: "CPoll"),
     .systemLibrary(name: "CLO", pkgConfig: "liblo", providers: [.apt(["liblo-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
@@ -77,7 +78,7 @@ let package = Package(
     .target(
       name: "Engine",
       dependencies: [
-        "Models", "Kernels", "Audio", "Reporting", "CJACK", "CLO", "CArchive",
+        "Models", "Kernels", "Audio", "Reporting", "CJACK", "CLO", "CPoll", "CArchive",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
@@ -101,7 +102,7 @@ let package = Package(
     .executableTarget(
       name: "continuod",
       dependencies: [
-        "Engine", "Models", "HouseModel", "Reporting",
+        "Engine", "Models", "Kernels", "HouseModel", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

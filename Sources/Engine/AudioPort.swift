@@ -48,7 +48,7 @@ package enum AudioPortState: Int, Sendable {
 /// Safe because the client pointer is only touched under `lock`, and freed by the keeper alone.
 @safe package final class AudioPort: @unchecked Sendable {
   package let exchange: AudioExchange
-  private let name: String
+  private var name: String
   private let connect: String
   private let server: String?
   private let stateValue = Atomic<Int>(0)
@@ -87,6 +87,12 @@ package enum AudioPortState: Int, Sendable {
     lock.lock()
     defer { lock.unlock() }
     return problem
+  }
+
+  /// Another client name; only before `start`.
+  package func rename(_ name: String) {
+    precondition(keeper == nil, "the client runs already")
+    self.name = name
   }
 
   /// Starts the keeper thread, which opens the client and keeps it open.

@@ -95,6 +95,12 @@ package final class ControlServer {
     _ = try store(address, value, sender: nil, received: received)
   }
 
+  /// Sets a value whose meaning the host has taken in already; subscribers are told.
+  package func setQuietly(_ address: String, _ value: OSCValue) throws {
+    let setting = try parameters.set(address, value)
+    announce(OSCMessage(address, [setting.value]))
+  }
+
   private func handle(_ message: OSCMessage, from sender: OSCPeer, received: Double) {
     // Answers of others are never answered: two daemons must not keep each other busy.
     if host?.intercept(message, from: sender) == true { return }

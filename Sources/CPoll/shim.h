@@ -1,0 +1,52 @@
+// Linux descriptors that the Glibc module does not bring to Swift: signals and timers to poll for.
+#pragma once
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+static int continuo_signal_pipe[2] = {-1, -1};
+
+static void continuo_on_signal(int number) {
+  unsigned char byte = (unsigned char)number;
+  ssize_t ignored = write(continuo_signal_pipe[1], &byte, 1);
+  (void)ignored;
+}
+// Lets SIGTERM, SIGINT and SIGHUP write into a pipe and ignores SIGPIPE; gives the end to poll, −1 when
+// the system refuses. Not signalfd: OpenBLAS starts threads before main, where no signal can be blocked.
+static inline int continuo_signal_descriptor(void) {
+  if (continuo_signal_pipe[0] < 0 && pipe2(continuo_signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
+    return -1;
+  }
+  struct sigaction action = {0};
+  action.sa_handler = continuo_on_signal;
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, 0);
+  sigaction(SIGINT, &action, 0);
+  sigaction(SIGHUP, &action, 0);
+  signal(SIGPIPE, SIG_IGN);
+  return continuo_signal_pipe[0];
+}
+// The number of a signal that came, or 0.
+static inline int continuo_read_signal(int descriptor) {
+  unsigned char byte = 0;
+  return read(descriptor, &byte, 1) == 1 ? byte : 0;
+}
+// A descriptor that becomes readable every so many milliseconds.
+static inline int continuo_timer_descriptor(int milliseconds) {
+  int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  struct itimerspec every = {
+      {milliseconds / 1000, milliseconds % 1000 * 1000000L},
+      {milliseconds / 1000, milliseconds % 1000 * 1000000L}};
+  timerfd_settime(descriptor, 0, &every, 0);
+  return descriptor;
+}
+// How often the timer came due since the last call.
+static inline uint64_t continuo_read_timer(int descriptor) {
+  uint64_t times = 0;
+  return read(descriptor, &times, sizeof times) == sizeof times ? times : 0;
+}

@@ -1,0 +1,219 @@
+// The actions of the daemon that concern files: presets, states, prompts, takes, MIDI maps.
+
+import Audio
+package import Foundation
+import Kernels
+import Models
+import Reporting
+
+extension LiveHost {
+  func performPreset(_ address: String, _ arguments: [OSCValue]) throws -> [[OSCValue]] {
+    let name = arguments.first?.text ?? ""
+    switch address {
+    case "/preset/list":
+      let loaded = Set(knobs.values.map(\.bundle.manifest.id))
+      let found = library.list().filter { $0.shadowedBy == nil }
+        .compactMap { try? $0.bundle.get() }
+      return found.map {
+        [
+          .string($0.name), .string(printable($0.manifest.name)),
+          .int(loaded.contains($0.manifest.id) ? 1 : 0),
+        ]
+      } + [[.int(Int32(found.count))]]
+    case "/preset/load": load(bundle: try checkedBundle(name))
+    case "/preset/unload":
+      let slots = knobs.filter { $0.value.bundle.manifest.id == name }.keys
+      guard !slots.isEmpty else {
+        throw ControlError.noSuch(what: "loaded bundle", name: printable(name))
+      }
+      for slot in slots.sorted() {
+        try server.set("/knob/\(slot)/strength", .float(0), received: 0)
+        try server.set("/knob/\(slot)/direction", .string(""), received: 0)
+      }
+      commit()
+    case "/preset/info":
+      let bundle = try library.find(try checkedBundle(name))
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys]
+      let text = String(decoding: try encoder.encode(bundle.manifest), as: UTF8.self)
+      // One datagram must hold it.
+      return [[.string(bundle.name), .string(String(text.prefix(8000)))]]
+    default: library = PresetLibrary(folders: library.folders, installFolder: library.installFolder)
+    }
+    return []
+  }
+
+  /// Names over the network are ids, never paths.
+  private func checkedBundle(_ name: String) throws -> String {
+    let plain = name.replacing("@", with: "-")
+    return try DataFolders.checked(plain) == plain ? name : name
+  }
+
+  func performMIDI(_ address: String, _ arguments: [OSCValue]) throws -> [[OSCValue]] {
+    let target = arguments.first?.text ?? ""
+    func checkTarget() throws {
+      guard let row = AddressTable.byAddress[target]?.row, row.role == .value,
+        row.arguments[0].kind.tag != "s"
+      else { throw ControlError.unknownAddress(printable(target)) }
+    }
+    switch address {
+    case "/midi/learn":
+      if target.isEmpty {
+        midi.learn(nil)
+      } else {
+        try checkTarget()
+        midi.learn(target)
+      }
+    case "/midi/map":
+      try checkTarget()
+      let mode = arguments.count > 3 ? arguments[3].text.flatMap(MIDIMode.init) : .absolute
+      midi.map(
+        MIDIMapping(
+          address: target, channel: Int(arguments[1].number ?? 1),
+          controller: Int(arguments[2].number ?? 0), mode: mode ?? .absolute))
+      saveMIDI()
+    case "/midi/unmap":
+      guard midi.unmap(target) else {
+        throw ControlError.noSuch(what: "mapping", name: printable(target))
+      }
+      saveMIDI()
+    default:
+      return midi.mappings.map {
+        [
+          .string($0.address), .int(Int32($0.channel)), .int(Int32($0.controller)),
+          .string($0.mode.rawValue),
+        ]
+      } + [[.int(Int32(midi.mappings.count))]]
+    }
+    return []
+  }
+
+  // MARK: States
+
+  package func saveState(named name: String) throws {
+    let file = options.folders.states.appendingPathComponent(
+      try DataFolders.checked(name) + ".json")
+    try StateFile.save(server.parameters.saved, to: file)
+  }
+
+  package func loadState(named name: String) throws {
+    try loadState(
+      options.folders.states.appendingPathComponent(try DataFolders.checked(name) + ".json"))
+  }
+
+  /// Brings back what a file keeps; everything else goes to its initial value.
+  package func loadState(_ file: URL) throws {
+    let values = try StateFile.load(file)
+    let kept = Set(values.map(\.address))
+    for (address, _) in server.parameters.saved where !kept.contains(address) {
+      if let initial = AddressTable.byAddress[address]?.row.initial {
+        try? server.set(address, initial, received: 0)
+      }
+    }
+    for (address, value) in values {
+      do { try server.set(address, value, received: 0) } catch { say(explanation(of: error)) }
+    }
+    commit()
+  }
+
+  // MARK: Prompts
+
+  func loadPrompt(_ name: String) throws {
+    let folder = options.folders.prompts
+    let checked = try DataFolders.checked(name)
+    let candidates = [checked] + ["wav", "flac", "ogg", "aiff"].map { "\(checked).\($0)" }
+    guard
+      let file = candidates.map({ folder.appendingPathComponent($0) })
+        .first(where: { FileManager.default.fileExists(atPath: $0.path) })
+    else { throw ControlError.noSuch(what: "prompt", name: printable(name)) }
+    let seconds = max(0.1, server.parameters.number("/prompt/seconds"))
+    let (model, generator) = (model, generator)
+    promptName = checked
+    loader.run { () -> (codes: [Int32], sound: [Float]) in
+      let clip = try AudioFile.read(
+        file, part: .last(seconds: seconds), channels: model.channels == 1 ? .mono : .stereo
+      ).resampled(to: model.codec.config.samplingRate)
+      let over = clip.frames % model.hop
+      let channels = clip.channels.map { Array($0.dropFirst(over)) }
+      return (try model.encode(channels, pool: ComputePool()), channels[0])
+    } then: { [weak self] result in
+      switch result {
+      case .success(let prompt):
+        generator.deliveries.post(.prompt(codes: prompt.codes, sound: prompt.sound))
+        self?.say("prompt \(checked) is ready")
+      case .failure(let error): self?.say(explanation(of: error))
+      }
+    }
+  }
+
+  // MARK: Takes
+
+  var takesFolder: URL { options.takes ?? options.folders.takes }
+
+  var takeNames: [String] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: takesFolder.path)) ?? []
+    return names.filter { name in
+      !name.hasPrefix(".")
+        && FileManager.default.fileExists(
+          atPath: takesFolder.appendingPathComponent(name).appendingPathComponent("take.json").path)
+    }.sorted()
+  }
+
+  /// Asks for the music so far; it is written when the generation thread has handed it over.
+  package func keepTake(named name: String?) {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.dateFormat = "yyyy-MM-dd-HHmmss"
+    generator.deliveries.post(.keep(name: name ?? "take-" + formatter.string(from: Date())))
+  }
+
+  func write(_ material: TakeMaterial) {
+    guard material.codes.count > material.promptFrames * instrument.codebooks else {
+      say("nothing was played since continue: no take")
+      return
+    }
+    let folder = takesFolder.appendingPathComponent(material.name)
+    let take = Take(
+      material: material, instrument: instrument, modelName: options.modelName,
+      bundles: Array(Set(knobs.values.map(\.bundle.name))).sorted())
+    loader.run {
+      try take.write(to: folder)
+    } then: { [weak self] result in
+      switch result {
+      case .success: self?.say("kept \(material.name)")
+      case .failure(let error): self?.say(explanation(of: error))
+      }
+    }
+  }
+}
+
+extension LiveHost {
+  /// Lets a session manager say where the state lies and what the JACK client is called.
+  package func join(_ session: SessionClient, port: AudioPort) {
+    self.session = session
+    var isStarted = false
+    session.open = { [unowned self] next in
+      let file = URL(fileURLWithPath: next.path).appendingPathComponent("state.json")
+      options.takes = file.deletingLastPathComponent().appendingPathComponent("takes")
+      try DataFolders.make(file.deletingLastPathComponent())
+      if FileManager.default.fileExists(atPath: file.path) { try loadState(file) }
+      if !isStarted {
+        port.rename(next.clientID)
+        port.start()
+        isStarted = true
+      }
+    }
+    session.save = { [unowned self] next in
+      try StateFile.save(
+        server.parameters.saved,
+        to: URL(fileURLWithPath: next.path).appendingPathComponent("state.json"))
+    }
+  }
+
+  /// Ends the music without a click, within a fifth of a second, and waits for takes to be written.
+  package func fadeOut() {
+    exchange.gain = 0
+    Thread.sleep(forTimeInterval: 0.08)
+    loader.drain()
+  }
+}
