@@ -29,7 +29,8 @@ struct SendCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "Seconds to wait for answers.") var wait = 0.3
   @Flag(help: "Answers as JSON, one line each.") var json = false
   @ArgumentParser.Argument(help: "An OSC address, such as /status.") var address: String
-  @ArgumentParser.Argument(parsing: .captureForPassthrough, help: "Its arguments.") var arguments: [String] = []
+  @ArgumentParser.Argument(parsing: .captureForPassthrough, help: "Its arguments.") var arguments:
+    [String] = []
 
   func run() throws {
     guard address.hasPrefix("/") else {
