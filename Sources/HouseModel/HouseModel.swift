@@ -6,6 +6,7 @@ public import Foundation
 public enum HouseModel {
   /// The folder of shipped resources, beside the executable or in the source tree.
   public static var resources: URL {
-    Bundle.module.resourceURL!.appendingPathComponent("Resources")
+    // Not resourceURL: Foundation takes a folder of this name inside a bundle for the resources already.
+    Bundle.module.bundleURL.appendingPathComponent("Resources")
   }
 }

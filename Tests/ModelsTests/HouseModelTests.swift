@@ -1,0 +1,17 @@
+import Foundation
+import HouseModel
+import Models
+import Testing
+
+@Suite("House model")
+struct HouseModelTests {
+  @Test("the shipped model is found by its name and its configuration is readable")
+  func found() throws {
+    let location = try ModelLocation.find("house", shipped: HouseModel.resources)
+    #expect(location.origin == .shipped)
+    #expect(try MusicGenConfig(folder: location.folder).decoder.headDimension == 64)
+    #expect(
+      FileManager.default.fileExists(
+        atPath: HouseModel.resources.appendingPathComponent("phrase.flac").path))
+  }
+}
