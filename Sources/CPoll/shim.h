@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -22,6 +23,13 @@ static inline int continuo_signal_descriptor(void) {
   if (continuo_signal_pipe[0] < 0 && pipe2(continuo_signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
     return -1;
   }
+  // Whoever started this program may have had them blocked, and the mask is inherited.
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGINT);
+  sigaddset(&wanted, SIGHUP);
+  pthread_sigmask(SIG_UNBLOCK, &wanted, 0);
   struct sigaction action = {0};
   action.sa_handler = continuo_on_signal;
   action.sa_flags = SA_RESTART;
@@ -49,4 +57,9 @@ static inline int continuo_timer_descriptor(int milliseconds) {
 static inline uint64_t continuo_read_timer(int descriptor) {
   uint64_t times = 0;
   return read(descriptor, &times, sizeof times) == sizeof times ? times : 0;
+}
+// A datagram socket of the local kind, closed in programs that this one starts; −1 when there is none.
+// Here because whole-module builds do not find the socket types in Swift's Glibc module.
+static inline int continuo_local_datagram_socket(void) {
+  return socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }

@@ -107,6 +107,9 @@ package enum AddressTable {
     .action("/transport/restart", [], "Continues from the same prompt with a new seed."),
     .action("/transport/stop", [], "Fades to the live input."),
     .reading("/transport/state", "s", "listening, preparing, playing or stopped."),
+    .event(
+      "/transport/joined", "hd",
+      "Server frame time of the first sound that continues, and seconds since it was asked for."),
     .value(
       "/transport/auto", .toggle, .int(0),
       "1 continues by itself when the player falls silent after having played."),

@@ -32,7 +32,10 @@ package enum ControlError: Explained, Equatable {
     }
   }
 
-  package var kind: FailureKind { .usage }
+  package var kind: FailureKind {
+    if case .failed = self { return .unavailable }
+    return .usage
+  }
 
   package var problem: String {
     switch self {

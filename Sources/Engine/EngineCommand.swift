@@ -97,7 +97,10 @@ package enum EngineReport: Sendable, BitwiseCopyable {
 
 /// Everything that a take is written from.
 package struct TakeMaterial: Sendable {
+  /// Empty: the writer finds one.
   package var name: String
+  /// Whether nobody asked: the music ended, or began anew.
+  package var isAutomatic = false
   /// (frames, K), the prompt's first.
   package var codes: [Int32]
   package var promptFrames: Int

@@ -188,6 +188,7 @@ package final class Generator: @unchecked Sendable {
   /// Fades to the live input.
   private func leave() {
     guard state == .playing else { return }
+    keep("", isAutomatic: true)
     exchange.leaveFrame.store(
       exchange.output.claimed + exchange.period.load(ordering: .relaxed), ordering: .releasing)
     isJoined = false
@@ -210,6 +211,7 @@ package final class Generator: @unchecked Sendable {
   private func begin(seconds: Double) {
     triggered = .now
     let wasPlaying = state == .playing && isJoined
+    if state == .playing { keep("", isAutomatic: true) }
     enter(.preparing)
     rate = exchange.sampleRate.load(ordering: .acquiring)
     var start = PerformanceStart()
@@ -237,6 +239,7 @@ package final class Generator: @unchecked Sendable {
   private func restart(seed: Int) {
     triggered = .now
     let wasPlaying = state == .playing && isJoined
+    if state == .playing { keep("", isAutomatic: true) }
     enter(.preparing)
     rate = exchange.sampleRate.load(ordering: .acquiring)
     let control = MusicControl(.seed, Double(seed))
@@ -436,17 +439,18 @@ package final class Generator: @unchecked Sendable {
 
   // MARK: Takes
 
-  private func keep(_ name: String) {
+  private func keep(_ name: String, isAutomatic: Bool = false) {
     guard let performance, performance.codes.wholeFrames > performance.codes.promptFrames else {
       takes.post(
         TakeMaterial(
-          name: name, codes: [], promptFrames: 0, promptSound: [], score: [], loudness: nil,
+          name: name, isAutomatic: isAutomatic, codes: [], promptFrames: 0, promptSound: [],
+          score: [], loudness: nil,
           plan: WindowPlan()))
       return
     }
     takes.post(
       TakeMaterial(
-        name: name,
+        name: name, isAutomatic: isAutomatic,
         codes: performance.codes.codes(
           performance.codes.firstFrame..<performance.codes.wholeFrames),
         promptFrames: performance.codes.promptFrames, promptSound: promptSound,

@@ -43,7 +43,12 @@ package final class LiveHost: ControlHost {
   /// Loaded knobs by slot.
   var knobs: [Int: PresetKnob] = [:]
   var promptName = ""
-  private var identity: ModelIdentity?
+  /// Names of takes on their way to the disk.
+  var takesBeingWritten: Set<String> = []
+  /// Whether the program is about to end.
+  var isEnding = false
+  /// Who the model is. Hashing its weights takes seconds with large ones: only loader jobs ask.
+  let identity: ModelIdentityCache
   private var movedByMIDI: String?
   private let started = ContinuousClock.now
 
@@ -61,6 +66,8 @@ package final class LiveHost: ControlHost {
     self.log = log
     instrument = Instrument(languageModel: model.languageModel, codec: model.codec)
     loader = Loader()
+    identity = ModelIdentityCache(
+      name: options.modelName, config: model.config.decoder, folder: model.folder)
     midi = MIDIMap(contentsOf: options.folders.midiMap)
     server.host = self
   }
@@ -202,7 +209,9 @@ package final class LiveHost: ControlHost {
   package func attend() {
     loader.deliver()
     while let report = generator.reports.take() { tell(report) }
-    for material in generator.takes.take() { write(material) }
+    for material in generator.takes.take() where options.records || !material.isAutomatic {
+      write(material)
+    }
     while true {
       let message = exchange.midiIn.take()
       if message == 0 { break }
@@ -216,7 +225,10 @@ package final class LiveHost: ControlHost {
       state = new
       server.announce(OSCMessage("/transport/state", [.string(new.name)]))
       log.info("\(new.name)")
-    case .joined(_, let seconds):
+    case .joined(let frame, let seconds):
+      let serverFrame = Int64(frame + exchange.serverOffset.load(ordering: .relaxed))
+      server.announce(
+        OSCMessage("/transport/joined", [.int64(serverFrame), .double(seconds)]))
       log.info("joined \(Int(seconds * 1000)) ms after the trigger")
     case .meter(let slot, let reading, let threshold, let gain):
       server.announce(
@@ -252,25 +264,28 @@ package final class LiveHost: ControlHost {
       generator.deliveries.post(.direction(nil, name: "", slot: slot, received: received))
       return
     }
-    let library = library
+    let (library, identity) = (library, identity)
     let loaded = knobs.values.map(\.bundle)
-    loader.run { () -> PresetKnob in
-      if let known = try? PresetKnob.find(name, in: loaded) { return known }
+    loader.run { () -> (PresetKnob, ModelIdentity) in
+      if let known = try? PresetKnob.find(name, in: loaded) { return (known, try identity.get()) }
       let bundleName = name.split(separator: "/").dropLast().joined(separator: "/")
-      return try PresetKnob.find(
+      let knob = try PresetKnob.find(
         name, in: [try library.find(bundleName.isEmpty ? name : bundleName)])
+      return (knob, try identity.get())
     } then: { [weak self] result in
       switch result {
-      case .success(let knob): self?.install(knob, slot: slot, received: received)
+      case .success(let (knob, identity)):
+        self?.install(knob, slot: slot, fitting: identity, received: received)
       case .failure(let error): self?.say(explanation(of: error))
       }
     }
   }
 
   /// Checks that a knob fits the model, takes its defaults over and has its direction made.
-  func install(_ knob: PresetKnob, slot: Int, received: Double) {
+  func install(
+    _ knob: PresetKnob, slot: Int, fitting identity: ModelIdentity, received: Double
+  ) {
     do {
-      let identity = try identified()
       if case .sameDimensions(let warning) = try knob.bundle.compatibility(with: identity) {
         say("\(knob.bundle.name): \(warning)")
       }
@@ -312,30 +327,21 @@ package final class LiveHost: ControlHost {
     }
   }
 
-  /// The model's identity; computed once, the first time that a bundle is loaded.
-  private func identified() throws -> ModelIdentity {
-    if let identity { return identity }
-    let made = try ModelIdentity(
-      name: options.modelName, config: model.config.decoder, folder: model.folder)
-    identity = made
-    return made
-  }
-
   /// Loads a bundle and puts its traits on free slots.
   package func load(bundle name: String) {
-    let library = library
+    let (library, identity) = (library, identity)
     loader.run {
-      try library.find(name)
+      (try library.find(name), try identity.get())
     } then: { [weak self] result in
       guard let self else { return }
       switch result {
-      case .success(let bundle):
+      case .success(let (bundle, identity)):
         for trait in bundle.manifest.traits {
           let knob = PresetKnob(bundle: bundle, trait: trait)
           if knobs.values.contains(where: { $0.name == knob.name }) { continue }
           guard let slot = (1...AddressTable.slots).first(where: { self.knobs[$0] == nil })
           else { break }
-          install(knob, slot: slot, received: 0)
+          install(knob, slot: slot, fitting: identity, received: 0)
         }
         log.info("loaded \(bundle.name)")
       case .failure(let error): say(explanation(of: error))

@@ -3,6 +3,7 @@
 import Audio
 package import Foundation
 import Kernels
+import Logging
 import Models
 import Reporting
 
@@ -161,26 +162,43 @@ extension LiveHost {
 
   /// Asks for the music so far; it is written when the generation thread has handed it over.
   package func keepTake(named name: String?) {
+    generator.deliveries.post(.keep(name: name ?? ""))
+  }
+
+  /// "take-2026-01-31-235959", with a number behind it where that exists.
+  private func freshTakeName() -> String {
     let formatter = DateFormatter()
     formatter.locale = Locale(identifier: "en_US_POSIX")
     formatter.dateFormat = "yyyy-MM-dd-HHmmss"
-    generator.deliveries.post(.keep(name: name ?? "take-" + formatter.string(from: Date())))
+    let base = "take-" + formatter.string(from: Date())
+    let taken = Set(takeNames).union(takesBeingWritten)
+    return ([base] + (2...1000).map { "\(base)-\($0)" }).first { !taken.contains($0) } ?? base
   }
 
   func write(_ material: TakeMaterial) {
     guard material.codes.count > material.promptFrames * instrument.codebooks else {
-      say("nothing was played since continue: no take")
+      if !material.isAutomatic { say("nothing was played since continue: no take") }
       return
     }
-    let folder = takesFolder.appendingPathComponent(material.name)
-    let take = Take(
-      material: material, instrument: instrument, modelName: options.modelName,
-      bundles: Array(Set(knobs.values.map(\.bundle.name))).sorted())
+    let name = material.name.isEmpty ? freshTakeName() : material.name
+    takesBeingWritten.insert(name)
+    let folder = takesFolder.appendingPathComponent(name)
+    let bundles = Array(Set(knobs.values.map(\.bundle.name))).sorted()
+    let (instrument, modelName, identity) = (instrument, options.modelName, identity)
+    // Decoding minutes of music would keep the program from ending.
+    let isEnding = isEnding
+    if isEnding {
+      log.notice("\(name) is kept without audio.flac; continuo render --score makes it")
+    }
     loader.run {
-      try take.write(to: folder)
+      try Take(
+        material: material, instrument: instrument, modelName: modelName, bundles: bundles,
+        fingerprint: identity.get().fingerprint
+      ).write(to: folder, withSound: !isEnding)
     } then: { [weak self] result in
+      self?.takesBeingWritten.remove(name)
       switch result {
-      case .success: self?.say("kept \(material.name)")
+      case .success: self?.say("kept \(name)")
       case .failure(let error): self?.say(explanation(of: error))
       }
     }
@@ -210,10 +228,18 @@ extension LiveHost {
     }
   }
 
-  /// Ends the music without a click, within a fifth of a second, and waits for takes to be written.
+  /// Ends the music without a click, within a fifth of a second. What was played is kept where
+  /// everything is recorded, and takes that are being written are waited for.
   package func fadeOut() {
     exchange.gain = 0
+    if options.records {
+      isEnding = true
+      _ = generator.commands.offer(.stop)
+      _ = generator.commands.offer(.commit)
+    }
     Thread.sleep(forTimeInterval: 0.08)
+    attend()
     loader.drain()
+    attend()
   }
 }

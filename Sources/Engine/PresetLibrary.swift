@@ -89,7 +89,8 @@ package struct PresetLibrary: Sendable {
     return result
   }
 
-  /// The bundle that a name means: a path, `id`, or `id@version`.
+  /// The bundle that a name means: a path, `id`, `id@version`, or the last part of an id that no other
+  /// bundle shares.
   /// - Throws: `PresetError`.
   package func find(_ name: String) throws -> PresetBundle {
     if name.contains("/") || name.hasSuffix(".continuo") || name == "." {
@@ -107,7 +108,16 @@ package struct PresetLibrary: Sendable {
     if FileManager.default.fileExists(atPath: name) {
       return try PresetBundle(at: URL(fileURLWithPath: name))
     }
+    if let short = shortNamed(parts[0]), parts.count == 1 { return short }
     throw PresetError.notFound(name: name, places: folders.map(\.path))
+  }
+
+  /// The bundle whose id ends with `.name`, where there is only one: "drums" for
+  /// org.continuo.house.drums.
+  private func shortNamed(_ name: String) -> PresetBundle? {
+    let matching = list().filter { $0.shadowedBy == nil }.compactMap { try? $0.bundle.get() }
+      .filter { $0.manifest.id.hasSuffix(".\(name)") }
+    return matching.count == 1 ? matching[0] : nil
   }
 
   /// Checks a bundle and puts it into the install folder under its id and version; the same version is

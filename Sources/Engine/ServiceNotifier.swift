@@ -1,5 +1,6 @@
 // Tells systemd how the daemon is: one datagram to $NOTIFY_SOCKET (sd_notify's protocol, published).
 
+internal import CPoll
 import Foundation
 
 #if canImport(Glibc)
@@ -35,7 +36,7 @@ package final class ServiceNotifier {
 
   private func send(_ text: String) {
     guard let path else { return }
-    let socket = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    let socket = continuo_local_datagram_socket()
     guard socket >= 0 else { return }
     defer { close(socket) }
     var place = sockaddr_un()

@@ -71,8 +71,9 @@ package struct Take: Sendable {
   }
 
   /// Writes the folder, which must not exist yet.
+  /// - Parameter withSound: whether audio.flac is made, which takes as long as decoding all codes.
   /// - Throws: `TakeError.exists`, `OutputError`, `AudioFileError`.
-  package func write(to folder: URL) throws {
+  package func write(to folder: URL, withSound: Bool = true) throws {
     guard !FileManager.default.fileExists(atPath: folder.path) else {
       throw TakeError.exists(path: folder.path)
     }
@@ -82,7 +83,7 @@ package struct Take: Sendable {
       ".\(UInt64.random(in: 0...UInt64.max)).partial-\(folder.lastPathComponent)")
     try DataFolders.make(temporary)
     do {
-      try writeFiles(in: temporary)
+      try writeFiles(in: temporary, withSound: withSound)
       try FileManager.default.moveItem(at: temporary, to: folder)
     } catch {
       try? FileManager.default.removeItem(at: temporary)
@@ -90,7 +91,7 @@ package struct Take: Sendable {
     }
   }
 
-  private func writeFiles(in folder: URL) throws {
+  private func writeFiles(in folder: URL, withSound: Bool) throws {
     let K = instrument.codebooks
     let frames = material.codes.count / K
     var panel = KnobPanel()
@@ -126,6 +127,7 @@ package struct Take: Sendable {
         AudioClip(rate: instrument.sampleRate, channels: [material.promptSound]),
         to: folder.appendingPathComponent("prompt.flac"))
     }
+    guard withSound else { return }
     try AudioFile.write(
       AudioClip(
         rate: instrument.sampleRate,

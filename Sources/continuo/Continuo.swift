@@ -12,7 +12,7 @@ struct Continuo: AsyncParsableCommand {
     abstract: "Makes music go on: renders, checks models, trains probes, credits sources.",
     version: "0.1.0",
     subcommands: [
-      SendCommand.self, WatchCommand.self,
+      SendCommand.self, WatchCommand.self, PlayCommand.self,
       RenderCommand.self,
       DoctorCommand.self,
       ModelCommand.self,

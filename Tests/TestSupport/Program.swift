@@ -42,7 +42,7 @@ package func runProgram(
 }
 
 /// The folder of the build's programs: that of the running tests.
-private var builtProducts: URL {
+package var builtProducts: URL {
   URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     .deletingLastPathComponent()
 }

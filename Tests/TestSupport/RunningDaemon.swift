@@ -1,0 +1,92 @@
+// The real daemon, beside the tests: its own folders, its own OSC port, a JACK server of the test's.
+
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// Runs `continuod` until `stop`.
+package final class RunningDaemon {
+  /// Its OSC port.
+  package let port: UInt16
+  /// Its JACK client name.
+  package let jackName: String
+  /// Its home: configuration, data, cache, and `log`.
+  package let folder: TemporaryFolder
+  private let process: Process
+
+  /// Starts the daemon and waits until it has bound its OSC port.
+  /// - Parameters:
+  ///   - server: name of the JACK server.
+  ///   - arguments: added to the command line.
+  ///   - folder: a home to use again; nil makes one.
+  /// Returns nil when it ended or said nothing for 30 s.
+  package init?(server: String, _ arguments: [String] = [], folder: TemporaryFolder? = nil) throws {
+    let home = try folder ?? TemporaryFolder()
+    self.folder = home
+    jackName = "c\(UInt32.random(in: 0...UInt32.max))"
+    let process = Process()
+    process.executableURL = builtProducts.appendingPathComponent("continuod")
+    process.arguments =
+      ["--jack-server", server, "--jack-name", jackName, "--osc-port", "0"] + arguments
+    process.environment = ProcessInfo.processInfo.environment.merging([
+      "XDG_CONFIG_HOME": home.url.appendingPathComponent("config").path,
+      "XDG_DATA_HOME": home.url.appendingPathComponent("data").path,
+      "XDG_CACHE_HOME": home.url.appendingPathComponent("cache").path,
+    ]) { $1 }
+    let log = home.file("log")
+    try Data().write(to: log)
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = try FileHandle(forWritingTo: log)
+    try process.run()
+    self.process = process
+    let marker = "OSC on UDP 127.0.0.1:"
+    for _ in 0..<600 where process.isRunning {
+      let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+      if let range = text.range(of: marker),
+        let number = UInt16(text[range.upperBound...].prefix { $0.isNumber })
+      {
+        port = number
+        return
+      }
+      usleep(50_000)
+    }
+    process.terminate()
+    return nil
+  }
+
+  /// What it has logged.
+  package var log: String { (try? String(contentsOf: folder.file("log"), encoding: .utf8)) ?? "" }
+
+  package var isRunning: Bool { process.isRunning }
+  package var processIdentifier: Int32 { process.processIdentifier }
+
+  /// Waits until the log holds `text`; false after `seconds`.
+  package func waits(for text: String, seconds: Double = 30) -> Bool {
+    let end = ContinuousClock.now + .seconds(seconds)
+    while ContinuousClock.now < end {
+      if log.contains(text) { return true }
+      usleep(20_000)
+    }
+    return false
+  }
+
+  /// Ends it in order.
+  /// - Returns: its exit status.
+  @discardableResult
+  package func stop() -> Int32 {
+    if process.isRunning { process.terminate() }
+    process.waitUntilExit()
+    return process.terminationStatus
+  }
+
+  /// Kills it with -9.
+  package func kill() {
+    _ = Glibc.kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  deinit { stop() }
+}
