@@ -18,7 +18,7 @@ from .codec_losses import MelDistance, si_sdr, waveform_error
 from .data import Windows
 from .quantiser import PresenceHead, QuantiserTrainer
 
-RATE_HIGH, RATE_LOW = 2e-3, 1e-4
+RATE_HIGH = 2e-3
 SPECTRAL_FROM, QUANTISED_FROM = 200, 1200
 FIELDS = ("step", "seconds", "wave", "mel", "commit", "presence", "si_sdr", "si_sdr_unquantised", "mel_validation", "presence_validation", "perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")
 
@@ -52,6 +52,8 @@ def main():
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--steps", type=int, default=25, help="window length in codec steps of 20 ms")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=RATE_HIGH, help="learning rate at the start; it falls to a twentieth")
+    parser.add_argument("--presence", type=float, default=0.25, help="weight of the presence head's loss")
     parser.add_argument("--adversarial", type=float, default=0.0, help="share of the time, at its end, with discriminators")
     parser.add_argument("--resume", action="store_true", help="go on from codec.pt in the work folder")
     parser.add_argument("--from", dest="source", help="start from exported weights (a house model directory), quantiser on at once")
@@ -70,7 +72,7 @@ def main():
     if options.source:
         from transformers import MusicgenForConditionalGeneration
         model.load_state_dict(MusicgenForConditionalGeneration.from_pretrained(options.source).audio_encoder.float().state_dict())
-        quantised = True
+        quantised, step = True, QUANTISED_FROM
     quantiser = QuantiserTrainer(model)
     if options.resume and os.path.exists(path):
         kept = torch.load(path, weights_only=True)
@@ -81,6 +83,7 @@ def main():
             judges.load_state_dict(kept["judges"])
         quantiser.load(kept["quantiser"])
         step, spent, quantised = kept["step"], kept["spent"], kept["quantised"]
+    first = step
     data = Windows(options.work, "train", options.steps, seed=step)
     held = Windows(options.work, "validation", 150, seed=5).draw(48)
     budget, begin, saved = options.minutes * 60, time.time() - spent, time.time()
@@ -91,15 +94,15 @@ def main():
         log.writeheader()
     sums = {}
 
-    def save():
+    def save(path=path):
         torch.save(dict(model=model.state_dict(), head=head.state_dict(), optimiser=optimiser.state_dict(), judges=judges.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
         os.replace(path + ".part", path)
 
     while (now := time.time() - begin) < budget:
         share = now / budget
-        rate = RATE_LOW + (RATE_HIGH - RATE_LOW) * 0.5 * (1 + math.cos(math.pi * share))
+        rate = options.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (step + 1) / 50)
+            group["lr"] = rate * min(1, (step - first + 1) / 50)
         if not quantised and step >= QUANTISED_FROM:
             model.eval()
             with torch.no_grad():
@@ -117,7 +120,7 @@ def main():
         y = model.decoder(z)
         wave = waveform_error(audio, y)
         distance = mel(audio[:, 0], y[:, 0]) if step >= SPECTRAL_FROM else torch.zeros(())
-        loss = wave + 0.6 * distance + 0.1 * commit + 0.25 * presence
+        loss = wave + 0.6 * distance + 0.1 * commit + options.presence * presence
         if quantised and share > 1 - options.adversarial:
             judges_optimiser.zero_grad(set_to_none=True)
             judges.loss(audio[:, 0], y[:, 0].detach()).backward()
