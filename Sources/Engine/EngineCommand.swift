@@ -25,7 +25,7 @@ package enum EngineCommand: Sendable, BitwiseCopyable {
 /// What needs memory: made elsewhere, taken over between two steps.
 package enum EngineDelivery: Sendable {
   case instrument(Instrument, name: String)
-  case direction(SteeringDirection?, name: String, slot: Int, received: Double)
+  case direction(SteeringDirection?, source: DirectionSource, slot: Int, received: Double)
   /// A prompt that takes the place of what was heard; empty takes it away.
   case prompt(codes: [Int32], sound: [Float])
   /// Ask for everything that a take needs.

@@ -56,7 +56,7 @@ package final class Generator: @unchecked Sendable {
   private var promptSound: [Float] = []
   private var loadedPrompt: (codes: [Int32], sound: [Float])?
   private var controls: [Int: MusicControl] = [:]
-  private var directions: [Int: (name: String, direction: SteeringDirection)] = [:]
+  private var directions: [Int: (source: DirectionSource, direction: SteeringDirection)] = [:]
   private var gathered: [EngineCommand] = []
   private var waiting: [(slot: Int, step: Int, frame: Int, received: Double)] = []
   private var readings: [InlineArray<8, Meter>]
@@ -167,11 +167,11 @@ package final class Generator: @unchecked Sendable {
         performance = nil
         directions = [:]
         enter(.listening)
-      case .direction(let direction, let name, let slot, let received):
-        directions[slot] = direction.map { (name, $0) }
+      case .direction(let direction, let source, let slot, let received):
+        directions[slot] = direction.map { (source, $0) }
         guard state == .playing, let performance else { break }
         goBack(performance)
-        performance.place(direction, named: name, slot: slot)
+        performance.place(direction, from: source, slot: slot)
         expect(slot: slot, performance, received: received)
       case .prompt(let codes, let sound):
         loadedPrompt = codes.isEmpty ? nil : (codes, sound)

@@ -13,6 +13,8 @@ package final class LiveHost: ControlHost {
   /// What the configuration decides.
   package struct Options: Sendable {
     package var modelName = "house"
+    /// How the model's weights are kept: f32, bf16, int8 or int4.
+    package var weights = "f32"
     package var allowsQuit = false
     package var folders = DataFolders()
     /// Where takes are written.
@@ -261,7 +263,8 @@ package final class LiveHost: ControlHost {
   private func turn(slot: Int, to name: String, received: Double) throws {
     guard !name.isEmpty else {
       knobs[slot] = nil
-      generator.deliveries.post(.direction(nil, name: "", slot: slot, received: received))
+      generator.deliveries.post(
+        .direction(nil, source: DirectionSource(""), slot: slot, received: received))
       return
     }
     let (library, identity) = (library, identity)
@@ -322,7 +325,11 @@ package final class LiveHost: ControlHost {
     } then: { result in
       if case .success(let direction) = result {
         generator.deliveries.post(
-          .direction(direction, name: knob.name, slot: slot, received: received))
+          .direction(
+            direction,
+            source: DirectionSource(
+              knob.name, power: chosen.power, monitors: chosen.monitors),
+            slot: slot, received: received))
       }
     }
   }

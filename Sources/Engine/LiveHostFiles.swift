@@ -184,7 +184,7 @@ extension LiveHost {
     takesBeingWritten.insert(name)
     let folder = takesFolder.appendingPathComponent(name)
     let bundles = Array(Set(knobs.values.map(\.bundle.name))).sorted()
-    let (instrument, modelName, identity) = (instrument, options.modelName, identity)
+    let (instrument, identity, options) = (instrument, identity, options)
     // Decoding minutes of music would keep the program from ending.
     let isEnding = isEnding
     if isEnding {
@@ -192,8 +192,8 @@ extension LiveHost {
     }
     loader.run {
       try Take(
-        material: material, instrument: instrument, modelName: modelName, bundles: bundles,
-        fingerprint: identity.get().fingerprint
+        material: material, instrument: instrument, modelName: options.modelName,
+        bundles: bundles, fingerprint: identity.get().fingerprint, weights: options.weights
       ).write(to: folder, withSound: !isEnding)
     } then: { [weak self] result in
       self?.takesBeingWritten.remove(name)

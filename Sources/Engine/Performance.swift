@@ -41,6 +41,35 @@ package struct ScoreEntry: Sendable, Equatable {
   }
 }
 
+/// What a direction on a slot was made from: all that is needed to make it again.
+package struct DirectionSource: Sendable, Equatable {
+  /// "bundle-id/trait"; empty for none.
+  package var name: String
+  /// Power and number of monitors where they are not the trait's own.
+  package var power: Float?
+  package var monitors: Int?
+
+  package init(_ name: String, power: Float? = nil, monitors: Int? = nil) {
+    self.name = name
+    self.power = power
+    self.monitors = monitors
+  }
+
+  /// What a score keeps: name, power, monitors; the numbers only together.
+  var arguments: [OSCValue] {
+    guard let power, let monitors else { return [.string(name)] }
+    return [.string(name), .float(power), .int(Int32(clamping: monitors))]
+  }
+
+  init(arguments: [OSCValue]) {
+    self.init(arguments.first?.text ?? "")
+    if arguments.count == 3, let power = arguments[1].number, let monitors = arguments[2].number {
+      self.power = Float(power)
+      self.monitors = Int(monitors)
+    }
+  }
+}
+
 /// What a performance starts from.
 package struct PerformanceStart {
   /// Codes (frames, K) to continue; empty for music from nothing.
@@ -48,8 +77,8 @@ package struct PerformanceStart {
   package var text: TextContext?
   /// Settings that hold from the first step on, in any order.
   package var controls: [MusicControl] = []
-  /// Directions by slot, with the names that a score keeps.
-  package var directions: [Int: (name: String, direction: SteeringDirection)] = [:]
+  /// Directions by slot, with what a score keeps of them.
+  package var directions: [Int: (source: DirectionSource, direction: SteeringDirection)] = [:]
   package var plan = WindowPlan()
   /// Loudness to hold, in LUFS; nil to leave it.
   package var loudness: Double?
@@ -132,7 +161,7 @@ package final class Performance {
       score.append(ScoreEntry(step: codes.nextStep, message: control.message))
     }
     for (slot, entry) in start.directions.sorted(by: { $0.key < $1.key }) {
-      place(entry.direction, named: entry.name, slot: slot)
+      place(entry.direction, from: entry.source, slot: slot)
     }
     refreshSteering()
   }
@@ -165,10 +194,12 @@ package final class Performance {
   }
 
   /// Puts a direction on slot 1 … 8, from the next step on; nil empties it.
-  package func place(_ direction: SteeringDirection?, named name: String, slot: Int) {
+  package func place(
+    _ direction: SteeringDirection?, from source: DirectionSource, slot: Int
+  ) {
     steering.place(direction, slot: slot - 1)
     refreshSteering()
-    note(OSCMessage("/knob/\(slot)/direction", [.string(name)]))
+    note(OSCMessage("/knob/\(slot)/direction", source.arguments))
   }
 
   private func note(_ message: OSCMessage) {

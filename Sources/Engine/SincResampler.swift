@@ -106,6 +106,17 @@ package struct SincResampler: Sendable {
     }
   }
 
+  /// Everything that can be made from one piece of sound.
+  /// - Parameter start: number of its first sample: the outputs are those whose place lies behind it.
+  package func whole(_ samples: [Float], start: Int = 0) -> [Float] {
+    let first = -floorDivide(-start * phases, stepNumerator)
+    let end = -floorDivide(-(start + samples.count) * phases, stepNumerator)
+    var result = [Float](repeating: 0, count: max(0, end - first))
+    var span = result.mutableSpan
+    make(first..<max(first, end), source: samples.span, sourceStart: start, into: &span)
+    return result
+  }
+
   private static func greatestCommonDivisor(_ a: Int, _ b: Int) -> Int {
     var (x, y) = (a, b)
     while y != 0 { (x, y) = (y, x % y) }

@@ -35,6 +35,8 @@ package struct TakeDescription: Codable, Sendable, Equatable {
   package var version = 1
   package var model: String
   package var fingerprint: String
+  /// f32, bf16, int8 or int4; nil in takes of older versions.
+  package var weights: String?
   package var bundles: [String]
   package var promptFrames: Int
   package var frames: Int
@@ -58,16 +60,18 @@ package struct Take: Sendable {
   private let modelName: String
   private let bundles: [String]
   private let fingerprint: String
+  private let weights: String?
 
   package init(
     material: TakeMaterial, instrument: Instrument, modelName: String, bundles: [String],
-    fingerprint: String = ""
+    fingerprint: String = "", weights: String? = nil
   ) {
     self.material = material
     self.instrument = instrument
     self.modelName = modelName
     self.bundles = bundles
     self.fingerprint = fingerprint
+    self.weights = weights
   }
 
   /// Writes the folder, which must not exist yet.
@@ -103,7 +107,7 @@ package struct Take: Sendable {
       }
     }
     let description = TakeDescription(
-      model: modelName, fingerprint: fingerprint, bundles: bundles,
+      model: modelName, fingerprint: fingerprint, weights: weights, bundles: bundles,
       promptFrames: material.promptFrames, frames: frames,
       framesPerSecond: Double(instrument.framesPerSecond), sampleRate: instrument.sampleRate,
       loudness: material.loudness, windowLength: material.plan.length,
@@ -201,12 +205,13 @@ package struct RecordedTake: Sendable {
   /// Makes the music again from the prompt and the score.
   ///
   /// - Parameters:
-  ///   - direction: the direction that a name in the score means; nil leaves the slot empty.
   ///   - pool: any number of threads gives the same codes.
+  ///   - afterFrame: called behind every frame with how many there are; may throw to stop.
+  ///   - direction: the direction that an entry of the score means; nil leaves the slot empty.
   /// - Returns: codes (frames, K) with the prompt's.
   package func replay(
-    on instrument: Instrument, pool: ComputePool,
-    direction: (_ name: String, _ slot: Int) throws -> SteeringDirection?
+    on instrument: Instrument, pool: ComputePool, afterFrame: (Int) throws -> Void = { _ in },
+    direction: (_ source: DirectionSource, _ slot: Int) throws -> SteeringDirection?
   ) throws -> [Int32] {
     let K = instrument.codebooks
     var start = PerformanceStart()
@@ -223,14 +228,15 @@ package struct RecordedTake: Sendable {
           let value = entry.message.arguments.first
         else { continue }
         if row.leaf == "direction", let slot {
-          let name = value.text ?? ""
+          let source = DirectionSource(arguments: entry.message.arguments)
           performance.place(
-            name.isEmpty ? nil : try direction(name, slot), named: name, slot: slot)
+            source.name.isEmpty ? nil : try direction(source, slot), from: source, slot: slot)
         } else if let control = MusicControl(address: entry.message.path, value: value) {
           performance.apply(control)
         }
       }
       performance.codes.step()
+      try afterFrame(performance.codes.wholeFrames)
     }
     return performance.codes.codes(0..<description.frames)
   }

@@ -24,11 +24,13 @@ struct RenderCommand: ParsableCommand {
         continuo render --model house --prompt riff.wav --seconds 20 --out more.wav
         continuo render --model house --text "slow jazz with piano" --seconds 30 --out jazz.flac
         continuo render --prompt riff.wav --knob drums=1 --picture more.svg --out more.wav
+        continuo render --score takes/take-2026-11-21-201530 --out again.wav
         continuo render --model ./musicgen-small --prompt riff.wav --prompt-seconds 5 --seed 7 \\
           --out more.flac --codes more.safetensors --picture more.svg
       """)
 
-  @Option(help: "A model's name, or the path of its folder.") var model = "house"
+  @Option(help: "A model's name, or the path of its folder (default: house, or the take's own).")
+  var model: String?
   @Option(help: "A sound file to continue, of any common format, rate and channel count.")
   var prompt: String?
   @Option(
@@ -58,8 +60,10 @@ struct RenderCommand: ParsableCommand {
     parsing: .unconditional,
     help: "How strongly the text is followed; 1 costs half the time. Without text unused.")
   var guidance: Float = 3
-  @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4.")
-  var weights: WeightFormat = .f32
+  @Option(
+    help:
+      "How weights are kept in memory: f32, bf16, int8 or int4 (default: f32, or the take's own).")
+  var weights: WeightFormat?
   @Option(parsing: .unconditional, help: "Compute threads; default: one per core, at most 8.")
   var threads: Int?
   @Option(help: "The sound file to write: .wav, .flac, .ogg or .aiff.") var out: String
@@ -67,10 +71,20 @@ struct RenderCommand: ParsableCommand {
   var codes: String?
   @Option(help: "Write a picture: waveform, spectrogram, the join, readings of knobs (.svg).")
   var picture: String?
+  @Option(
+    help: "A take's folder, or the score.osc in it: made again as it was played, knob by knob.")
+  var score: String?
+  @Option(help: "With --score: frames per second of the output (default: the model's).")
+  var rate: Int?
   @OptionGroup(title: "Knobs") var knobs: KnobOptions
   @Flag(help: "The summary as JSON.") var json = false
 
   func run() throws {
+    if let score {
+      let summary = try ScoreRendering(checked(score: score)).run()
+      if json { try printJSON(summary) } else { print(summary.text) }
+      return
+    }
     let request = try checked()
     let summary = try Rendering(request).run()
     if json {
@@ -80,16 +94,44 @@ struct RenderCommand: ParsableCommand {
     }
   }
 
+  /// A score holds everything that the other options would say.
+  private func checked(score: String) throws -> ScoreRequest {
+    let others: [(String, Bool)] = [
+      ("--prompt", prompt != nil), ("--text", text != nil), ("--seed", seed != nil),
+      ("--knob", !knobs.knob.isEmpty), ("--meters", knobs.meters != nil),
+    ]
+    if let (option, _) = others.first(where: { $0.1 }) {
+      throw CommandError.clash(
+        what: "\(option) and --score contradict each other: the score says what was played",
+        remedy: "leave one of them out")
+    }
+    if let threads { try number("--threads", Double(threads), 1...256, "") }
+    if let rate { try number("--rate", Double(rate), 8000...384_000, " Hz") }
+    try checkOutputs()
+    return ScoreRequest(
+      take: ScoreRendering.folder(of: score), model: model, weights: weights,
+      threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
+      bundles: knobs.bundle, rate: rate, keepsPrompt: !withoutPrompt,
+      out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
+      picture: picture.map { URL(fileURLWithPath: $0) })
+  }
+
+  private func number(
+    _ option: String, _ value: Double, _ range: ClosedRange<Double>, _ unit: String
+  ) throws {
+    guard range.contains(value) else {
+      throw CommandError.badValue(
+        option: option, value: "\(value)",
+        expected: "a number from \(trim(range.lowerBound)) to \(trim(range.upperBound))\(unit)")
+    }
+  }
+
   /// Everything that can be known to be wrong before any work is done.
   private func checked() throws -> RenderRequest {
-    func number(_ option: String, _ value: Double, _ range: ClosedRange<Double>, _ unit: String)
-      throws
-    {
-      guard range.contains(value) else {
-        throw CommandError.badValue(
-          option: option, value: "\(value)",
-          expected: "a number from \(trim(range.lowerBound)) to \(trim(range.upperBound))\(unit)")
-      }
+    if rate != nil {
+      throw CommandError.clash(
+        what: "--rate is for --score; other music has the model's rate",
+        remedy: "leave it out, or convert the file afterwards")
     }
     try number("--seconds", seconds, 0.02...3600, " seconds")
     try number("--prompt-seconds", promptSeconds, 0.1...3600, " seconds")
@@ -103,6 +145,24 @@ struct RenderCommand: ParsableCommand {
         option: "--text", value: "of \(text.utf8.count) bytes", expected: "at most 10000 bytes")
     }
 
+    try checkOutputs()
+    let location = try ModelLocation.find(model ?? "house", shipped: HouseModel.resources)
+    let words = text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    return RenderRequest(
+      model: location, prompt: prompt.map { URL(fileURLWithPath: $0) },
+      promptSeconds: promptSeconds, text: words.isEmpty ? nil : words, seconds: seconds,
+      keepsPrompt: !withoutPrompt,
+      settings: SamplingSettings(
+        temperature: temperature, topK: topK, topP: topP, guidance: guidance,
+        seed: seed ?? UInt64.random(in: 0..<1 << 32)),
+      weights: weights ?? .f32,
+      threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
+      out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
+      picture: picture.map { URL(fileURLWithPath: $0) }, knobs: try knobs.request())
+  }
+
+  /// Every output has a place of its own that can be written, in a format that is known.
+  private func checkOutputs() throws {
     let outputs = [
       ("--out", out), ("--codes", codes), ("--picture", picture), ("--meters", knobs.meters),
     ]
@@ -123,19 +183,6 @@ struct RenderCommand: ParsableCommand {
     guard AudioFile.canWrite(URL(fileURLWithPath: out)) else {
       throw AudioFileError.unknownExtension(path: out)
     }
-    let location = try ModelLocation.find(model, shipped: HouseModel.resources)
-    let words = text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
-    return RenderRequest(
-      model: location, prompt: prompt.map { URL(fileURLWithPath: $0) },
-      promptSeconds: promptSeconds, text: words.isEmpty ? nil : words, seconds: seconds,
-      keepsPrompt: !withoutPrompt,
-      settings: SamplingSettings(
-        temperature: temperature, topK: topK, topP: topP, guidance: guidance,
-        seed: seed ?? UInt64.random(in: 0..<1 << 32)),
-      weights: weights,
-      threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
-      out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
-      picture: picture.map { URL(fileURLWithPath: $0) }, knobs: try knobs.request())
   }
 
   private func trim(_ value: Double) -> String {

@@ -49,6 +49,7 @@ struct Daemon {
       server: settings.jackServer)
     var options = LiveHost.Options()
     options.modelName = location.name
+    options.weights = settings.weights
     options.allowsQuit = settings.allowsQuit
     options.records = settings.record != nil
     options.takes = settings.record.map { URL(fileURLWithPath: $0) }

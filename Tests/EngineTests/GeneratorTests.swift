@@ -157,7 +157,7 @@ private final class FakeServer {
     defer { server.generator.stop() }
     let direction = tinyDirection(try tinyInstrument())
     server.generator.deliveries.post(
-      .direction(direction, name: "a/b", slot: 1, received: 0))
+      .direction(direction, source: DirectionSource("a/b"), slot: 1, received: 0))
     server.send(.lookahead(1), .music(MusicControl(.alpha, slot: 1, 50)), .play(seconds: 0))
     _ = try #require(server.playUntilJoined())
     server.play(72000, speed: 1)

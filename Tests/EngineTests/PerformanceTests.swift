@@ -84,7 +84,7 @@ import Testing
     let direction = tinyDirection(instrument)
     let live = Performance(
       instrument: instrument, start: start(instrument, prompt: 10), pool: ComputePool())
-    live.place(direction, named: "test/trait", slot: 2)
+    live.place(direction, from: DirectionSource("test/trait"), slot: 2)
     var random = TestRandom(seed: 4)
     while live.nextStep < 250 {
       for _ in 0..<20 { live.step() }
@@ -103,7 +103,7 @@ import Testing
         entries.removeFirst()
         let address = entry.message.path
         if address.hasSuffix("/direction") {
-          offline.place(direction, named: "test/trait", slot: 2)
+          offline.place(direction, from: DirectionSource("test/trait"), slot: 2)
         } else {
           offline.apply(
             try #require(MusicControl(address: address, value: entry.message.arguments[0])))

@@ -13,7 +13,9 @@ import Testing
     var start = PerformanceStart()
     start.prompt = tinyPrompt(instrument, frames: 20)
     start.controls = [MusicControl(.seed, 5)]
-    start.directions = [3: ("test/trait", tinyDirection(instrument))]
+    start.directions = [
+      3: (DirectionSource("test/trait", power: 2, monitors: 4), tinyDirection(instrument))
+    ]
     let performance = Performance(instrument: instrument, start: start, pool: ComputePool())
     for turn in 0..<6 {
       for _ in 0..<25 { performance.step() }
@@ -38,8 +40,8 @@ import Testing
     #expect(take.description.promptFrames == 20 && take.description.bundles == ["b@1"])
     let sameCodes = take.codes == codes
     #expect(sameCodes)
-    let again = try take.replay(on: instrument, pool: ComputePool(threads: threads)) { name, slot in
-      #expect(name == "test/trait" && slot == 3)
+    let again = try take.replay(on: instrument, pool: ComputePool(threads: threads)) { source, slot in
+      #expect(source == DirectionSource("test/trait", power: 2, monitors: 4) && slot == 3)
       return tinyDirection(instrument)
     }
     let same = again == codes
