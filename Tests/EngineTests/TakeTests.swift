@@ -40,8 +40,9 @@ import Testing
     #expect(take.description.promptFrames == 20 && take.description.bundles == ["b@1"])
     let sameCodes = take.codes == codes
     #expect(sameCodes)
-    let again = try take.replay(on: instrument, pool: ComputePool(threads: threads)) { source, slot in
-      #expect(source == DirectionSource("test/trait", power: 2, monitors: 4) && slot == 3)
+    let again = try take.replay(on: instrument, pool: ComputePool(threads: threads)) {
+      source, slot in
+      #expect(slot == 3 && source == DirectionSource("test/trait", power: 2, monitors: 4))
       return tinyDirection(instrument)
     }
     let same = again == codes
