@@ -116,7 +116,7 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["CJACK", "Models"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CJACK", "Engine", "Models"], path: "Tests/TestSupport",
       swiftSettings: strict
     ),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),

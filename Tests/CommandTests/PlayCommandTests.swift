@@ -17,12 +17,14 @@ struct PlayCommandTests {
   func live() throws {
     let server = JackServer()
     defer { server.stop() }
+    try #require(server.waits())
     let home = try TemporaryFolder()
     let daemon = try #require(
       try RunningDaemon(
         server: server.name, ["--bundle", "drums", "--record", home.url.path], folder: home))
     defer { daemon.stop() }
     #expect(daemon.waits(for: "loaded org.continuo.house.drums"), "\(daemon.log)")
+    try #require(daemon.waitsForJACK(), "\(daemon.log)")
     let out = home.file("out.wav")
     let picture = home.file("out.svg")
     let result = try runProgram(

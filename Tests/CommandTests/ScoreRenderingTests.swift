@@ -25,6 +25,7 @@ struct ScoreRenderingTests {
   private func take(_ home: TemporaryFolder, moves: Int, pause: Double) throws -> URL {
     let server = JackServer()
     defer { server.stop() }
+    try #require(server.waits())
     let daemon = try #require(
       try RunningDaemon(
         server: server.name, ["--bundle", "drums", "--bundle", "bass", "--record", home.url.path]))

@@ -1,5 +1,6 @@
 // A real JACK server without hardware, under a name of its own, for one test.
 
+import Engine
 import Foundation
 
 #if canImport(Glibc)
@@ -40,6 +41,15 @@ package final class JackServer {
     try? process.run()
     self.process = process
     usleep(300_000)
+  }
+
+  /// Waits until the server takes clients; false after 20 s.
+  package func waits() -> Bool {
+    for _ in 0..<200 {
+      if SoundServer.running(name: name) != nil { return true }
+      usleep(100_000)
+    }
+    return false
   }
 
   /// Kills the server with -9, without a goodbye to its clients.

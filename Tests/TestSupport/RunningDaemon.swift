@@ -1,5 +1,6 @@
 // The real daemon, beside the tests: its own folders, its own OSC port, a JACK server of the test's.
 
+import Engine
 import Foundation
 
 #if canImport(Glibc)
@@ -69,6 +70,21 @@ package final class RunningDaemon {
     while ContinuousClock.now < end {
       if log.contains(text) { return true }
       usleep(20_000)
+    }
+    return false
+  }
+
+  /// Waits until its JACK client runs; false after 30 s.
+  package func waitsForJACK() -> Bool {
+    guard let socket = try? OSCServer(port: 0) else { return false }
+    for _ in 0..<300 {
+      socket.send(OSCMessage("/status"), to: OSCPeer(host: "127.0.0.1", port: port))
+      usleep(100_000)
+      let answers = socket.receive().flatMap(\.messages)
+      // "/reply" "/status" state, model, whether JACK runs …
+      if answers.contains(where: { $0.arguments.count > 3 && $0.arguments[3].number == 1 }) {
+        return true
+      }
     }
     return false
   }
