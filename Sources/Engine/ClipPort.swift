@@ -52,6 +52,7 @@ import Synchronization
   /// Frames played and recorded so far; written by the callback.
   private let done = Atomic<Int>(0)
   private let running = Atomic<Int>(0)
+  private let firstStamp = Atomic<Int>(0)
   fileprivate let gone = Atomic<Int>(0)
 
   /// Frames per second of the server.
@@ -83,6 +84,9 @@ import Synchronization
 
   /// Whether the server has said goodbye.
   package var isGone: Bool { gone.load(ordering: .acquiring) != 0 }
+
+  /// The server's frame time of the clip's first frame, once it has begun.
+  package var serverStart: Int { firstStamp.load(ordering: .acquiring) }
 
   /// Frames played and recorded so far.
   package var frames: Int { done.load(ordering: .acquiring) }
@@ -151,6 +155,9 @@ import Synchronization
       return
     }
     let frame = unsafe state.pointee.frame
+    if frame == 0 {
+      firstStamp.store(Int(unsafe continuo_realtime_frame_time(client)), ordering: .releasing)
+    }
     var playing = unsafe state.pointee.count &- frame
     if playing < 0 { playing = 0 }
     if playing > count { playing = count }
