@@ -18,7 +18,7 @@ def assemble(work, allow_random=False):
     """The whole model in float32 from the checkpoints of the work folder."""
     torch.manual_seed(3)
     model = MusicgenForConditionalGeneration(shapes.whole()).eval()
-    for name, load in (("codec.pt", load_codec), ("lm.pt", load_language)):
+    for name, load in (("codec.pt", load_codec), ("lm-best.pt", load_language)):
         path = os.path.join(work, name)
         if os.path.exists(path):
             load(model, torch.load(path, weights_only=True, map_location="cpu"))

@@ -1,11 +1,12 @@
 """Trains language model and text encoder on the codes: `python -m Training.train_lm --work DIR --minutes 45 [--resume] [--from HOUSE]`.
 
-Cross entropy of the real codes under the delay pattern; condition dropped in 30 % of the examples; three batches in four of
---batch x 500 steps, the fourth a third as many of 1500, so that the whole window of 30 s is at home. Matrices of self-attention and feed-forward by Muon
+Cross entropy of the real codes under the delay pattern; condition dropped in 20 % of the examples. Of four batches one has --batch windows
+of 500 steps, one four times as many of 125 (there the text says most of what can be known, so that it is learnt), one --batch of 500 again, one a third as many of
+1500, so that the whole window of 30 s is at home. Matrices of self-attention and feed-forward by Muon
 (orthogonalised momentum, published as torch.optim.Muon), the rest by AdamW; bfloat16 autocast; cosine to zero over the time given. The code
 embeddings start at a spread of 0.4, so that the sum of four is as large as the sinusoidal positions: at the class's own 0.02 the positions drown
 the codes, and 225 updates had not even found the unigram distribution.
-Writes lm.pt every two minutes and a line per 25 updates into lm.csv.
+Writes lm.pt every two minutes, lm-best.pt whenever validation is lower than ever, and a line per 25 updates into lm.csv.
 """
 import argparse
 import csv
@@ -19,9 +20,10 @@ from transformers import MusicgenForConditionalGeneration
 from . import shapes, text, workspace
 from .windows import CodeWindows, delay, pad
 
-MUON_RATE, ADAM_RATE, DROPPED = 2e-3, 1e-3, 0.3
+MUON_RATE, ADAM_RATE, DROPPED = 2e-3, 1e-3, 0.2
+TEXT_SPREAD = 0.06      # of the projections that bring the text in: at the class's own 0.02 it was never heard
 EMBEDDING_SPREAD = 0.4
-FIELDS = ("update", "seconds", "loss", "validation", "book_1", "book_2", "book_3", "book_4", "validation_text", "examples")
+FIELDS = ("update", "seconds", "loss", "validation", "book_1", "book_2", "book_3", "book_4", "validation_text", "short", "short_text", "examples")
 
 
 def conditioned(model, texts, keep):
@@ -50,6 +52,8 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--from", dest="source", help="start from an exported house model")
+    parser.add_argument("--rate", type=float, default=1.0, help="factor on both learning rates")
+    parser.add_argument("--hear-text", action="store_true", help="with --from: text encoder and the way from it start anew, with a larger spread")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(2)
@@ -59,6 +63,13 @@ def main():
         model = MusicgenForConditionalGeneration(shapes.whole())
         for table in model.decoder.model.decoder.embed_tokens:
             torch.nn.init.normal_(table.weight, std=EMBEDDING_SPREAD)
+    if options.hear_text:
+        model.text_encoder.load_state_dict(MusicgenForConditionalGeneration(shapes.whole(model.config.text_encoder.vocab_size)).text_encoder.state_dict())
+    if options.hear_text or not options.source:
+        torch.nn.init.normal_(model.enc_to_dec_proj.weight, std=TEXT_SPREAD)
+        for layer in model.decoder.model.decoder.layers:
+            for projection in (layer.encoder_attn.v_proj, layer.encoder_attn.out_proj):
+                torch.nn.init.normal_(projection.weight, std=TEXT_SPREAD)
     model.train()
     parts = dict(decoder=model.decoder, text_encoder=model.text_encoder, enc_to_dec_proj=model.enc_to_dec_proj)
     matrices = [p for n, p in model.decoder.named_parameters() if p.dim() == 2 and ".layers." in n and "encoder_attn" not in n]
@@ -80,7 +91,7 @@ def main():
     tokenizer = text.Tokenizer(options.source or words)
     data = CodeWindows(options.work, "train", tokenizer, seed=update + 1)
     held = CodeWindows(options.work, "validation", tokenizer, seed=3)
-    held = [held.draw(8, 500) for _ in range(2)]
+    held = [held.draw(8, 500) for _ in range(2)] + [held.draw(32, 125) for _ in range(2)]
     log_path = os.path.join(options.work, "lm.csv")
     new = not os.path.exists(log_path) or not options.resume
     log = csv.DictWriter(open(log_path, "w" if new else "a", buffering=1), FIELDS)
@@ -88,24 +99,27 @@ def main():
         log.writeheader()
     budget, begin, saved, total, seen = options.minutes * 60, time.time() - spent, time.time(), 0.0, 0
 
-    def save():
-        torch.save(dict({n: p.state_dict() for n, p in parts.items()}, muon=muon.state_dict(), adam=adam.state_dict(), update=update, spent=time.time() - begin, examples=examples), path + ".part")
+    best = kept.get("best", math.inf) if update else math.inf
+
+    def save(path=path):
+        torch.save(dict({n: p.state_dict() for n, p in parts.items()}, muon=muon.state_dict(), adam=adam.state_dict(), update=update, spent=time.time() - begin, examples=examples, best=best), path + ".part")
         os.replace(path + ".part", path)
 
     def validate():
         model.eval()
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-            plain = torch.stack([book_losses(model, c) for c, _ in held]).mean(0)
-            told = torch.stack([book_losses(model, c, *conditioned(model, t, torch.ones(len(t)))) for c, t in held]).mean()
+            plain = torch.stack([book_losses(model, c) for c, _ in held[:2]]).mean(0)
+            told = [torch.stack([book_losses(model, c, *conditioned(model, t, torch.ones(len(t)))) for c, t in part]).mean().item() for part in (held[:2], held[2:])]
+            short = torch.stack([book_losses(model, c) for c, _ in held[2:]]).mean().item()
         model.train()
-        return dict(validation=plain.mean().item(), validation_text=told.item(), **{f"book_{k + 1}": plain[k].item() for k in range(shapes.BOOKS)})
+        return dict(validation=plain.mean().item(), validation_text=told[0], short=short, short_text=told[1], **{f"book_{k + 1}": plain[k].item() for k in range(shapes.BOOKS)})
 
     while (now := time.time() - begin) < budget:
         share = now / budget
         scale = min(1.0, (update + 1) / 30) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
-        muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = MUON_RATE * scale, ADAM_RATE * scale
-        whole = update % 4 == 3
-        codes, texts = data.draw(max(1, options.batch // 3) if whole else options.batch, 1500 if whole else 500)
+        muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = MUON_RATE * scale * options.rate, ADAM_RATE * scale * options.rate
+        count, steps = ((options.batch, 500), (options.batch * 4, 125), (options.batch, 500), (max(1, options.batch // 3), 1500))[update % 4]
+        codes, texts = data.draw(count, steps)
         with torch.autocast("cpu", torch.bfloat16):
             keep = (torch.rand(len(texts)) >= DROPPED).float()
             losses = book_losses(model, codes, *conditioned(model, texts, keep))
@@ -122,6 +136,9 @@ def main():
             data.refresh()
             if update % 200 == 0:
                 row |= validate()
+                if row["validation"] < best:
+                    best = row["validation"]
+                    save(os.path.join(options.work, "lm-best.pt"))
             row = {k: round(v, 4) for k, v in row.items()} | dict(update=update, seconds=round(time.time() - begin), examples=examples)
             log.writerow(row)
             print(row, flush=True)
@@ -129,7 +146,11 @@ def main():
             save()
             saved = time.time()
     save()
-    print(validate(), f"{update} updates in {time.time() - begin:.0f} s", flush=True)
+    last = validate()
+    if last["validation"] < best:
+        best = last["validation"]
+        save(os.path.join(options.work, "lm-best.pt"))
+    print(last, f"{update} updates in {time.time() - begin:.0f} s", flush=True)
 
 
 if __name__ == "__main__":
