@@ -118,7 +118,8 @@ package enum AddressTable {
       "1 continues when JACK's transport rolls and stops when it stops."),
     .value(
       "/prompt/text", .text(limit: 1024), .string(""),
-      "Describes the music, with models that read text."),
+      "Describes the music, with models that read text; blended in while it plays, and a take of its own."
+    ),
     .action(
       "/prompt/load", [Argument("name", .text(limit: 128))],
       "Takes a sound from the prompts folder as the prompt; a name, never a path."),

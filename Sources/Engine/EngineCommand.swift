@@ -28,6 +28,8 @@ package enum EngineDelivery: Sendable {
   case direction(SteeringDirection?, source: DirectionSource, slot: Int, received: Double)
   /// A prompt that takes the place of what was heard; empty takes it away.
   case prompt(codes: [Int32], sound: [Float])
+  /// What the music should be like, as the network reads it and in words; nil for nothing.
+  case text(TextContext?, words: String)
   /// Ask for everything that a take needs.
   case keep(name: String)
 }
@@ -109,4 +111,6 @@ package struct TakeMaterial: Sendable {
   package var score: [ScoreEntry]
   package var loudness: Double?
   package var plan: WindowPlan
+  /// What the music was told to be like; empty for nothing.
+  package var words = ""
 }

@@ -53,7 +53,9 @@ package final class Generator: @unchecked Sendable {
   private var isJoined = false
   private var triggered = ContinuousClock.now
   private var started = PerformanceStart()
+  private var startedWords = ""
   private var promptSound: [Float] = []
+  private var text: (context: TextContext, words: String)?
   private var loadedPrompt: (codes: [Int32], sound: [Float])?
   private var controls: [Int: MusicControl] = [:]
   private var directions: [Int: (source: DirectionSource, direction: SteeringDirection)] = [:]
@@ -136,6 +138,8 @@ package final class Generator: @unchecked Sendable {
   private func obey(_ command: EngineCommand, _ changes: inout [MusicControl]) {
     switch command {
     case .music(let control):
+      let branched = hasTwoBranches
+      defer { if hasTwoBranches != branched { blend() } }
       controls[Int(control.target.rawValue) * 16 + control.slot] = control
       changes.append(control)
     case .commit: break
@@ -156,6 +160,32 @@ package final class Generator: @unchecked Sendable {
     }
   }
 
+  /// Whether the text has a branch of its own, to be weighed against music without it.
+  private var hasTwoBranches: Bool {
+    let guidance = MusicControl.Target.guidance
+    return text != nil && (controls[Int(guidance.rawValue) * 16]?.value ?? 3) != 1
+  }
+
+  /// The text has changed: the same music goes on from where it can still be changed, in a performance
+  /// of its own that hears the last seconds as its prompt and fades in over the old one.
+  private func blend() {
+    guard state == .playing, isJoined, let performance, let timeline = feeder?.timeline else {
+      return
+    }
+    goBack(performance, allowing: 0.4)
+    keep("", isAutomatic: true)
+    let codes = performance.codes
+    let first = max(codes.firstFrame, codes.wholeFrames - Self.blendFrames)
+    var start = PerformanceStart()
+    start.prompt = codes.codes(first..<codes.wholeFrames)
+    start.loudness = started.loudness
+    promptSound = []
+    perform(start, anchor: timeline.frame(ofSample: first * instrument.hop), wasPlaying: true)
+  }
+
+  /// Frames that a performance hears of the one before it: 8 s.
+  private static let blendFrames = 400
+
   private func takeDeliveries() {
     for delivery in deliveries.take() {
       switch delivery {
@@ -175,6 +205,9 @@ package final class Generator: @unchecked Sendable {
         expect(slot: slot, performance, received: received)
       case .prompt(let codes, let sound):
         loadedPrompt = codes.isEmpty ? nil : (codes, sound)
+      case .text(let context, let words):
+        text = context.map { ($0, words) }
+        blend()
       case .keep(let name): keep(name)
       }
     }
@@ -253,12 +286,14 @@ package final class Generator: @unchecked Sendable {
     var start = base
     start.controls = controls.sorted { $0.key < $1.key }.map(\.value)
     start.directions = directions
-    if holdsLoudness {
+    start.text = text?.context
+    if holdsLoudness, start.loudness == nil {
       var meter = LoudnessGuard(rate: instrument.sampleRate, channels: 1, target: -20)
       start.loudness = promptSound.isEmpty ? -20 : Double(meter.measure(promptSound.suffix(96000)))
       if let loudness = start.loudness, loudness < -45 { start.loudness = nil }
     }
     started = start
+    startedWords = text?.words ?? ""
     let performance = Performance(instrument: instrument, start: start, pool: pool)
     performance.prepare()
     let claimed = exchange.output.claimed
@@ -361,11 +396,12 @@ package final class Generator: @unchecked Sendable {
   }
 
   /// Goes back to the first step that can still be heard in time.
-  private func goBack(_ performance: Performance) {
+  /// - Parameter seconds: what has to be done before the next step.
+  private func goBack(_ performance: Performance, allowing seconds: Double = 0) {
     guard isJoined, var feeder else { return }
     // Two steps' work, two periods and 5 ms: time to make the new sound before it is due.
     let margin =
-      Int((2 * worstStep + 0.005) * Double(rate))
+      Int((2 * worstStep + 0.005 + seconds) * Double(rate))
       + 2 * exchange.period.load(ordering: .relaxed)
     let open = feeder.sample(stillOpenAt: exchange.output.claimed + margin)
     let step = max(feeder.timeline.firstStep(audibleFrom: open), performance.earliestStep)
@@ -454,6 +490,7 @@ package final class Generator: @unchecked Sendable {
         codes: performance.codes.codes(
           performance.codes.firstFrame..<performance.codes.wholeFrames),
         promptFrames: performance.codes.promptFrames, promptSound: promptSound,
-        score: performance.score, loudness: started.loudness, plan: started.plan))
+        score: performance.score, loudness: started.loudness, plan: started.plan,
+        words: startedWords))
   }
 }

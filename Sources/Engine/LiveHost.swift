@@ -96,10 +96,7 @@ package final class LiveHost: ControlHost {
     case "/engine/unstick": send(.unstick(number != 0))
     case "/transport/auto": send(.automatic(number != 0))
     case "/prompt/text":
-      if value.text?.isEmpty == false {
-        throw ControlError.notNow(
-          what: "blend a text in", why: "this build of the daemon reads no text while it plays")
-      }
+      tell(words: value.text ?? "")
     default:
       guard let slot else { return }
       if address.hasSuffix("/direction") {
@@ -255,6 +252,23 @@ package final class LiveHost: ControlHost {
   package func say(_ text: String) {
     log.notice("\(printable(text))")
     server.announce(OSCMessage("/engine/notice", [.string(text)]))
+  }
+
+  /// Has a text read and handed over; empty takes it away.
+  private func tell(words: String) {
+    let (model, generator) = (model, generator)
+    guard !words.isEmpty else {
+      generator.deliveries.post(.text(nil, words: ""))
+      return
+    }
+    loader.run {
+      try model.textContext(words, pool: ComputePool())
+    } then: { [weak self] result in
+      switch result {
+      case .success(let context): generator.deliveries.post(.text(context, words: words))
+      case .failure(let error): self?.say(explanation(of: error))
+      }
+    }
   }
 
   // MARK: Knobs

@@ -50,6 +50,8 @@ package struct TakeDescription: Codable, Sendable, Equatable {
   package var temperature: Float
   package var topK: Int
   package var topP: Float
+  /// What the music was told to be like; nil for nothing.
+  package var text: String?
   package var written: String
 }
 
@@ -114,6 +116,7 @@ package struct Take: Sendable {
       windowContext: material.plan.context, windowRate: material.plan.rate,
       seed: panel.sampling.seed, temperature: panel.sampling.temperature,
       topK: panel.sampling.topK, topP: panel.sampling.topP,
+      text: material.words.isEmpty ? nil : material.words,
       written: ISO8601DateFormatter().string(from: Date()))
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
@@ -207,15 +210,27 @@ package struct RecordedTake: Sendable {
   /// - Parameters:
   ///   - pool: any number of threads gives the same codes.
   ///   - afterFrame: called behind every frame with how many there are; may throw to stop.
+  ///   - text: what the network reads for the take's text; asked only when there is one.
   ///   - direction: the direction that an entry of the score means; nil leaves the slot empty.
   /// - Returns: codes (frames, K) with the prompt's.
   package func replay(
     on instrument: Instrument, pool: ComputePool, afterFrame: (Int) throws -> Void = { _ in },
+    text: (String) throws -> TextContext? = { _ in nil },
     direction: (_ source: DirectionSource, _ slot: Int) throws -> SteeringDirection?
   ) throws -> [Int32] {
     let K = instrument.codebooks
     var start = PerformanceStart()
     start.prompt = Array(codes[..<(description.promptFrames * K)])
+    start.text = try description.text.flatMap { try text($0) }
+    // How many branches there are is decided at the start.
+    if let guidance = score.last(where: {
+      $0.step <= description.promptFrames + 1 && $0.message.path == "/sampling/guidance"
+    }),
+      let control = MusicControl(
+        address: guidance.message.path, value: guidance.message.arguments.first ?? .nil)
+    {
+      start.controls = [control]
+    }
     start.plan = WindowPlan(
       length: description.windowLength, context: description.windowContext,
       rate: description.windowRate)

@@ -3,7 +3,10 @@
 package import Kernels
 
 /// Cross-attention keys and values of one text, made once per prompt.
-package final class TextContext {
+///
+/// Threading: one user at a time, since `attend` works in a scratch buffer of its own; it may be handed from
+/// the thread that makes it to the one that plays.
+package final class TextContext: @unchecked Sendable {
   /// S.
   package let positions: Int
   private let config: LanguageModelConfig

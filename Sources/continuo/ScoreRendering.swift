@@ -95,6 +95,8 @@ struct ScoreRendering {
     let codes = try take.replay(on: instrument, pool: pool) { frames in
       bar.show(Double(frames - promptFrames))
       if interrupts.isInterrupted { throw CommandError.interrupted(output: request.out.path) }
+    } text: { words in
+      try model.textContext(words, pool: pool)
     } direction: { source, _ in
       let knob: PresetKnob
       if let known = try? PresetKnob.find(source.name, in: near) {

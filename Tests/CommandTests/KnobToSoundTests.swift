@@ -97,11 +97,11 @@ struct KnobToSoundTests {
     .enabled(if: JackServer.isInstalled))
   func turns() throws {
     let home = try TemporaryFolder()
-    let session = try play(home, changes: Self.soaks ? 200 : 5)
+    let session = try play(home, changes: Self.soaks ? 201 : 5)
     #expect(session.applied.count == session.requests, "\(session.log)")
     let last = try #require(session.applied.last)
 
-    // The same music without the last turn: what differs is what that turn changed.
+    // The same music without the last turn, which turns the knob up: what differs is what that turn changed.
     let other = home.file("without")
     try FileManager.default.copyItem(at: session.take, to: other)
     let scoreFile = other.appendingPathComponent("score.osc")

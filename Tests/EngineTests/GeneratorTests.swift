@@ -178,6 +178,37 @@ private final class FakeServer {
     #expect(missing == 0)
   }
 
+  @Test func aTextIsBlendedInWithoutAGapAndBeginsATake() throws {
+    let server = try FakeServer()
+    defer { server.generator.stop() }
+    server.send(.play(seconds: 0))
+    let joined = try #require(server.playUntilJoined())
+    server.play(60000, speed: 1)
+    let asked = server.heard.count
+    server.generator.deliveries.post(
+      .text(tinyText(try tinyInstrument()), words: "slow and low"))
+    server.play(96000, speed: 1)
+    let missing = server.heard[joined...].count { $0.isNaN }
+    #expect(missing == 0)
+    let level = server.heard[(asked + 30000)...].reduce(Float(0)) { $0 + $1 * $1 }
+    #expect(level > 0)
+    // The music until then is one take, told of by nobody; what follows is told its text.
+    let automatic = server.generator.takes.take()
+    #expect(automatic.count == 1 && automatic[0].isAutomatic && automatic[0].words.isEmpty)
+    server.generator.deliveries.post(.keep(name: "t"))
+    var takes: [TakeMaterial] = []
+    for _ in 0..<100 where takes.isEmpty {
+      server.play(256 * 4)
+      takes = server.generator.takes.take()
+    }
+    let take = try #require(takes.first)
+    #expect(take.words == "slow and low" && take.promptFrames > 0)
+    // Its prompt is the end of the music before it.
+    let tail = Array(automatic[0].codes.suffix(take.promptFrames * 4))
+    let same = Array(take.codes.prefix(take.promptFrames * 4)) == tail
+    #expect(same)
+  }
+
   @Test func aStallShorterThanTheLookaheadDropsNothing() throws {
     let server = try FakeServer()
     defer { server.generator.stop() }

@@ -37,3 +37,10 @@ func tinyPrompt(_ instrument: Instrument, frames: Int) -> [Int32] {
   var random = TestRandom(seed: 11)
   return (0..<frames * instrument.codebooks).map { _ in Int32.random(in: 0..<32, using: &random) }
 }
+
+/// Random text states of five tokens.
+func tinyText(_ instrument: Instrument) -> TextContext {
+  var random = TestRandom(seed: 3)
+  let states = random.normal(5 * instrument.languageModel.config.hidden)
+  return TextContext(states: states.span, model: instrument.languageModel, pool: ComputePool())
+}
