@@ -8,7 +8,7 @@
 #pragma clang attribute push(TARGET, apply_to = function)
 #define HAS_FMA 1
 #define HAS_F16 1
-#define ROWS 2
+#define ROWS 4
 #define COLUMNS 4
 #define TILE_COLUMNS 4
 #define WINDOW_ROWS 12

@@ -1,8 +1,75 @@
-// Products with weights of 8 and 4 bits in tiles of sixteen rows. The lanes of a vector are the rows
+// Products with weights of 16, 8 and 4 bits in tiles of sixteen rows. The lanes of a vector are the rows
 // of a tile, so no sum crosses lanes. The file that includes this defines
 //   dot(sum, w, x)         adds four products per lane, w unsigned below 16, x signed
 //   dot_wide(sum, w, x)    the same for all w + 128
 //   DOT_WIDE_BIASED        1 when dot_wide multiplies w + 128, 0 when it takes the 128 off itself
+
+// Two bfloat16 weights share a word: the even input's in its low half, the odd one's in its high half,
+// each a float once the other is gone. Four running sums (inputs i mod 4) hide the latency of the adds.
+INLINE u32x16 load_words(const uint8_t *p) {
+  u32x16 v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+INLINE void put(float *y, f32x16 v, size_t rows) {
+  if (rows >= 16) {
+    store(y, v);
+  } else {
+    for (size_t r = 0; r < rows; r++) y[r] = v[r];
+  }
+}
+
+INLINE void tile_bf16(const uint8_t *tile, size_t rows, size_t n, const float *x, int columns,
+                      float *y, size_t stride) {
+  const uint8_t *w = tile;
+  f32x16 sum[TILE_COLUMNS][4];
+  UNROLL for (int c = 0; c < columns; c++) UNROLL for (int k = 0; k < 4; k++) sum[c][k] = all(0);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4, w += 128) {
+    UNROLL for (int k = 0; k < 2; k++) {
+      __builtin_prefetch(w + PREFETCH + 64 * k, 0, 3);
+      const u32x16 both = load_words(w + 64 * k);
+      const f32x16 even = (f32x16)(both << 16), odd = (f32x16)(both & 0xffff0000);
+      UNROLL for (int c = 0; c < columns; c++) {
+        const float *a = x + c * n + i + 2 * k;
+        sum[c][2 * k] = multiply_add(even, all(a[0]), sum[c][2 * k]);
+        sum[c][2 * k + 1] = multiply_add(odd, all(a[1]), sum[c][2 * k + 1]);
+      }
+    }
+  }
+  UNROLL for (int k = 0; k < 2; k++) {  // up to three inputs are left
+    const size_t at = i + 2 * k;
+    if (at >= n) continue;
+    const u32x16 both = load_words(w + 64 * k);
+    const f32x16 even = (f32x16)(both << 16), odd = (f32x16)(both & 0xffff0000);
+    UNROLL for (int c = 0; c < columns; c++) {
+      const float *a = x + c * n + at;
+      sum[c][2 * k] = multiply_add(even, all(a[0]), sum[c][2 * k]);
+      if (at + 1 < n) sum[c][2 * k + 1] = multiply_add(odd, all(a[1]), sum[c][2 * k + 1]);
+    }
+  }
+  UNROLL for (int c = 0; c < columns; c++)
+      put(y + c * stride, (sum[c][0] + sum[c][1]) + (sum[c][2] + sum[c][3]), rows);
+}
+
+TARGET static void tiles_bf16(const uint8_t *tiles, size_t bytes, size_t rows, size_t n,
+                              const float *x, size_t count, float *y, size_t stride) {
+  for (size_t c = 0; c < count; c += TILE_COLUMNS) {
+    const size_t columns = count - c < TILE_COLUMNS ? count - c : TILE_COLUMNS;
+    for (size_t r = 0; r < rows; r += 16) {
+      const uint8_t *tile = tiles + r / 16 * bytes;
+      const float *a = x + c * n;
+      float *out = y + c * stride + r;
+      switch (columns) {
+        case 1: tile_bf16(tile, rows - r, n, a, 1, out, stride); break;
+        case 2: tile_bf16(tile, rows - r, n, a, 2, out, stride); break;
+        case 3: tile_bf16(tile, rows - r, n, a, 3 <= TILE_COLUMNS ? 3 : 1, out, stride); break;
+        default: tile_bf16(tile, rows - r, n, a, TILE_COLUMNS, out, stride); break;
+      }
+    }
+  }
+}
 
 TARGET static void quantise(const float *x, size_t n, size_t column,
                             const continuo_activations *into) {
@@ -46,14 +113,6 @@ INLINE int32_t four(const int8_t *p) {
   int32_t word;
   memcpy(&word, p, sizeof word);
   return word;
-}
-
-INLINE void put(float *y, f32x16 v, size_t rows) {
-  if (rows >= 16) {
-    store(y, v);
-  } else {
-    for (size_t r = 0; r < rows; r++) y[r] = v[r];
-  }
 }
 
 INLINE void tile_int8(const uint8_t *tile, size_t rows,

@@ -59,12 +59,6 @@ INLINE f32x16 load_bf16(const uint16_t *p) {
   return widen_bf16(h);
 }
 
-INLINE f32x16 load_bf16_part(const uint16_t *p, size_t count) {
-  u16x16 h = {0};
-  for (size_t i = 0; i < count; i++) h[i] = p[i];
-  return widen_bf16(h);
-}
-
 INLINE f32x16 load_i8(const int8_t *p) {
   i8x16 b;
   memcpy(&b, p, sizeof b);

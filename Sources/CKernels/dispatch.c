@@ -98,9 +98,9 @@ void continuo_dense_f32(const float *w, size_t rows, size_t columns, const float
   now()->dense_f32(w, rows, columns, x, count, y, stride);
 }
 
-void continuo_dense_bf16(const uint16_t *w, size_t rows, size_t columns, const float *x,
-                         size_t count, float *y, size_t stride) {
-  now()->dense_bf16(w, rows, columns, x, count, y, stride);
+void continuo_tiles_bf16(const uint8_t *tiles, size_t tile_bytes, size_t rows, size_t columns,
+                         const float *x, size_t count, float *y, size_t stride) {
+  now()->tiles_bf16(tiles, tile_bytes, rows, columns, x, count, y, stride);
 }
 
 void continuo_quantise_activations(const float *x, size_t columns, size_t column,

@@ -4,7 +4,7 @@
 
 typedef struct continuo_table {
   void (*dense_f32)(const float *, size_t, size_t, const float *, size_t, float *, size_t);
-  void (*dense_bf16)(const uint16_t *, size_t, size_t, const float *, size_t, float *, size_t);
+  void (*tiles_bf16)(const uint8_t *, size_t, size_t, size_t, const float *, size_t, float *, size_t);
   void (*quantise)(const float *, size_t, size_t, const continuo_activations *);
   void (*tiles_int8)(const uint8_t *, size_t, size_t, const continuo_activations *, size_t, float *,
                      size_t);

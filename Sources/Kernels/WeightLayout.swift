@@ -1,8 +1,7 @@
 // How the numbers of a weight matrix lie in memory, for each storage format.
 //
-// Float formats are row-major, as in a checkpoint, so that they can be used where they are mapped. The
-// quantised ones are in the order in which the kernel reads them: tiles of sixteen rows, described in
-// CKernels' header.
+// Float32 is row-major, as in a checkpoint, so that it can be used where it is mapped. The others are in
+// the order in which the kernel reads them: tiles of sixteen rows, described in CKernels' header.
 
 /// How the numbers of a weight matrix are stored.
 package enum WeightFormat: String, Sendable, CaseIterable, Codable {
@@ -32,11 +31,11 @@ package struct WeightLayout: Sendable, Equatable, Codable {
   /// Inputs.
   package let columns: Int
   package let format: WeightFormat
-  /// Inputs that share a scale: 32, 64 or 128; 1 for float formats.
+  /// Inputs that share a scale: 32, 64 or 128; 1 where there are no scales.
   package let group: Int
 
   /// Changes whenever bytes of one version mean something else in the next.
-  package static let version = 1
+  package static let version = 2
 
   /// - Parameter group: the format's own when nil.
   package init(rows: Int, columns: Int, format: WeightFormat, group: Int? = nil) {
@@ -53,18 +52,18 @@ package struct WeightLayout: Sendable, Equatable, Codable {
   /// Groups of one row, the last one padded with zeros.
   package var groups: Int { (columns + group - 1) / group }
 
-  /// Bytes of sixteen rows (one row for float formats), a multiple of 64 for the quantised ones.
+  /// Bytes of a tile, a multiple of 64 where it has sixteen rows.
   package var tileBytes: Int {
     switch format {
     case .f32: columns * 4
-    case .bf16: columns * 2
+    case .bf16: (columns + 1) / 2 * 64
     case .int8: (groups + 1) / 2 * 64 + groups * group * 16
     case .int4: groups * (64 + group * 8)
     }
   }
 
   /// Rows of one tile.
-  package var tileRows: Int { format.defaultGroup == 1 ? 1 : 16 }
+  package var tileRows: Int { format == .f32 ? 1 : 16 }
 
   /// All bytes, which one product reads.
   package var bytes: Int { (rows + tileRows - 1) / tileRows * tileBytes }

@@ -34,9 +34,9 @@ internal import CKernels
   }
 
   /// Wraps weights in any format that lie at `base`, `layout.bytes` of them, for as long as `owner`
-  /// lives; nothing is copied. Quantised weights must be aligned to 64 bytes.
+  /// lives; nothing is copied. Weights in tiles of sixteen rows must be aligned to 64 bytes.
   @unsafe package init(layout: WeightLayout, base: UnsafeRawPointer, owner: AnyObject?) {
-    let alignment = layout.tileRows == 16 ? 64 : 2
+    let alignment = layout.tileRows == 16 ? 64 : 4
     precondition(UInt(bitPattern: base) % UInt(alignment) == 0, "weights are not aligned")
     self.layout = layout
     unsafe self.base = base
@@ -173,9 +173,9 @@ internal import CKernels
         weights.assumingMemoryBound(to: Float.self), range.count, columns, product.x,
         product.count, target, rows)
     case .bf16:
-      unsafe continuo_dense_bf16(
-        weights.assumingMemoryBound(to: UInt16.self), range.count, columns, product.x,
-        product.count, target, rows)
+      unsafe continuo_tiles_bf16(
+        weights.assumingMemoryBound(to: UInt8.self), layout.tileBytes, range.count, columns,
+        product.x, product.count, target, rows)
     case .int8:
       unsafe withUnsafePointer(to: product.activations) {
         unsafe continuo_tiles_int8(
@@ -204,7 +204,7 @@ internal import CKernels
       let (g, k) = (i / layout.group, i % layout.group)
       switch layout.format {
       case .f32: target[i] = unsafe tile.loadUnaligned(fromByteOffset: 4 * i, as: Float.self)
-      case .bf16: target[i] = bfloat16(2 * i)
+      case .bf16: target[i] = bfloat16(i / 2 * 64 + 4 * lane + 2 * (i % 2))
       case .int8:
         let start = g / 2 * (64 + 32 * layout.group)
         let scale = bfloat16(start + g % 2 * 32 + 2 * lane)
@@ -232,7 +232,7 @@ internal import CKernels
   init(_ x: UnsafePointer<Float>, count: Int, like layout: WeightLayout, pool: ComputePool) {
     unsafe self.x = x
     self.count = count
-    guard layout.tileRows == 16 else { return }
+    guard layout.group > 1 else { return }
     let groups = layout.groups
     let numbers = count * groups
     let memory = unsafe pool.scratch(bytes: numbers * (layout.group + 12))

@@ -96,7 +96,8 @@ extension WeightMatrix {
       }
     case .bf16:
       for i in 0..<layout.columns {
-        unsafe base.storeBytes(of: bfloat16(row[i]), toByteOffset: 2 * i, as: UInt16.self)
+        let at = i / 2 * 64 + 4 * lane + 2 * (i % 2)
+        unsafe base.storeBytes(of: bfloat16(row[i]), toByteOffset: at, as: UInt16.self)
       }
     case .int8:
       for g in 0..<layout.groups {

@@ -55,14 +55,15 @@ static void dense_f32(results *into) {
     }
 }
 
-static void dense_bf16(results *into) {
+static void tiles_bf16(results *into) {
   for (int s = 0; s < sizes; s++)
     for (int c = 0; c < sizes; c++) {
-      size_t rows = rows_of[s], columns = columns_of[s], count = counts[c];
-      uint16_t *w = malloc(rows * columns * 2);
-      for (size_t i = 0; i < rows * columns; i++) w[i] = brain(uniform());
+      size_t rows = rows_of[s], columns = columns_of[s] + s, count = counts[c];
+      size_t tile_bytes = (columns + 1) / 2 * 64, number = (rows + 15) / 16;
+      uint16_t *w = calloc(number, tile_bytes);
+      for (size_t i = 0; i < number * tile_bytes / 2; i++) w[i] = brain(uniform());
       float *x = floats(columns * count), *y = floats(rows * count);
-      continuo_dense_bf16(w, rows, columns, x, count, y, rows);
+      continuo_tiles_bf16((uint8_t *)w, tile_bytes, rows, columns, x, count, y, rows);
       keep(into, y, rows * count);
       free(w), free(x), free(y);
     }
@@ -209,7 +210,7 @@ static const struct {
   void (*run)(results *);
   double tolerance;
 } cases[] = {
-    {"dense_f32", dense_f32, 1e-5},   {"dense_bf16", dense_bf16, 1e-5},
+    {"dense_f32", dense_f32, 1e-5},   {"tiles_bf16", tiles_bf16, 1e-5},
     {"tiles_int8", tiles_int8, 1e-5}, {"tiles_int4", tiles_int4, 1e-5},
     {"attend_f32", attend_f32, 1e-5}, {"attend_f16", attend_f16, 1e-5},
     {"attend_int8", attend_int8, 1e-5}, {"quantise_activations", quantise_activations, 1e-6},

@@ -41,9 +41,10 @@ int continuo_instructions_forced(void);
 void continuo_dense_f32(const float *w, size_t rows, size_t columns, const float *x, size_t count,
                         float *y, size_t stride);
 
-/// The same with bfloat16 weights.
-void continuo_dense_bf16(const uint16_t *w, size_t rows, size_t columns, const float *x,
-                         size_t count, float *y, size_t stride);
+/// The same with bfloat16 weights in tiles of sixteen rows, in the order of reading: for every two
+/// inputs, 16 rows × 2 weights; a last odd input is followed by zeros.
+void continuo_tiles_bf16(const uint8_t *tiles, size_t tile_bytes, size_t rows, size_t columns,
+                         const float *x, size_t count, float *y, size_t stride);
 
 /// Activations in 8 bits. One column: `columns` floats in groups of `group` (a multiple of 16), padded
 /// with zeros to whole groups. Per group: x ≈ scale · q with |q| ≤ 127; total = Σ q; sum = scale · total.
