@@ -116,19 +116,23 @@ static uint32_t take_from(continuo_pool *pool, int index, int is_own) {
     uint32_t total = atomic_load_explicit(&pool->total, memory_order_relaxed);
     uint32_t together = atomic_load_explicit(&pool->together, memory_order_relaxed);
     int instructions = atomic_load_explicit(&pool->instructions, memory_order_relaxed);
-    const uint64_t claimed = is_own ? word + (1u << 16) : word - 1;
+    // Half of what is left of the own share, because every locked instruction holds up the loads
+    // behind it; one item of another's.
+    const uint32_t claims = is_own ? (end_of(word) - next_of(word) + 1) / 2 : 1;
+    const uint64_t claimed = is_own ? word + (claims << 16) : word - 1;
     if (!atomic_compare_exchange_weak_explicit(place, &word, claimed, memory_order_acq_rel,
                                                memory_order_acquire))
       continue;
-    const uint32_t item = is_own ? next_of(word) : end_of(word) - 1;
+    const uint32_t first = (is_own ? next_of(word) : end_of(word) - 1) * together;
     int before = continuo_instructions_force(instructions);
-    for (uint32_t k = 0; k < together && item * together + k < total; k++)
-      body((intptr_t)(item * together + k), context);
+    for (uint32_t chunk = first; chunk < first + claims * together && chunk < total; chunk++)
+      body((intptr_t)chunk, context);
     continuo_instructions_force(before);
-    atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
-    count++;
+    count += claims;
     word = atomic_load_explicit(place, memory_order_acquire);
   }
+  // The run, and with it the generation, lasts until this is counted.
+  if (count) atomic_fetch_add_explicit(&pool->done, count, memory_order_release);
   return count;
 }
 

@@ -359,6 +359,9 @@ package final class Generator: @unchecked Sendable {
       return
     }
     let began = ContinuousClock.now
+    // With music ahead the decoder may wait for a few frames, which makes each of them cheaper; behind
+    // a change every frame counts.
+    performance.decodedTogether = ahead > 0.6 * min(lookahead, 1) ? 5 : 1
     performance.step()
     remember(performance)
     if isJoined {

@@ -94,6 +94,7 @@ package struct PerformanceStart {
 package final class Performance {
   /// Frames of the prompt that the decoder hears before the first new one: 2 s.
   package static let warmFrames = 100
+  private static let mostTogether = 8
   /// Steps that can be gone back: 5 s.
   package static let memory = 256
 
@@ -104,6 +105,9 @@ package final class Performance {
   package private(set) var score: [ScoreEntry] = []
   /// The sound so far: the last seconds of it.
   package private(set) var sound: SampleHistory
+  /// Frames that the decoder takes at a time, 1 … 8. More cost less each, since the decoder's weights are
+  /// read once for all of them, but their sound waits for the last one: of use while there is music ahead.
+  package var decodedTogether = 1
   /// The step of the newest change: nobody goes back behind it.
   package private(set) var settledStep: Int
 
@@ -111,8 +115,10 @@ package final class Performance {
   private let pool: ComputePool
   private var panel = KnobPanel()
   private let decoders: [EnCodecDecoderState]
+  // The decoder's state in front of a block of frames, by the block's first frame.
   private let snapshots: [[EnCodecSnapshot]]  // [frame % memory][channel]
   private var guards: [LoudnessGuard]  // [frame % memory]
+  private var isBlockStart: [Bool]  // [frame % memory]
   private var guardState: LoudnessGuard
   private var steeringStates: [SteeringState]  // [step % memory]
   private let firstDecoded: Int
@@ -146,11 +152,12 @@ package final class Performance {
     guardState = LoudnessGuard(
       rate: instrument.sampleRate, channels: channels, target: start.loudness)
     guards = Array(repeating: guardState, count: Self.memory)
+    isBlockStart = Array(repeating: false, count: Self.memory)
     steeringStates = Array(repeating: SteeringState(), count: Self.memory)
     firstDecoded = max(0, codes.promptFrames - Self.warmFrames)
     decodedFrames = firstDecoded
     frameCodes = [Int32](repeating: 0, count: K)
-    channelCodes = [Int32](repeating: 0, count: K / channels)
+    channelCodes = [Int32](repeating: 0, count: Self.mostTogether * K / channels)
     let room = 16 * instrument.hop
     decoded = [Float](repeating: 0, count: channels * room)
     interleaved = [Float](repeating: 0, count: channels * room)
@@ -217,7 +224,7 @@ package final class Performance {
   /// the present one: what lies further back has been written over, also after several steps back.
   package var earliestStep: Int {
     let plan = codes.plan
-    let reach = min(Self.memory - 8, plan.length - plan.context - plan.fillPasses - 1)
+    let reach = min(Self.memory - 16, plan.length - plan.context - plan.fillPasses - 1)
     return max(settledStep, codes.promptFrames + 1, farthestStep - reach)
   }
 
@@ -228,47 +235,90 @@ package final class Performance {
     codes.rollBack(toStep: step)
     steering.state = steeringStates[step % Self.memory]
     let frames = max(firstDecoded, min(decodedFrames, codes.wholeFrames))
-    if frames < decodedFrames {
-      for (channel, decoder) in decoders.enumerated() {
-        decoder.restore(from: snapshots[frames % Self.memory][channel])
+    guard frames < decodedFrames else { return }
+    // The decoder goes back to the start of a block, and hears the frames that stay once more; the sound
+    // that they made final stays.
+    var first = frames
+    while !isBlockStart[first % Self.memory] { first -= 1 }
+    for (channel, decoder) in decoders.enumerated() {
+      decoder.restore(from: snapshots[first % Self.memory][channel])
+    }
+    guardState = guards[first % Self.memory]
+    decodedFrames = first
+    let given = finalSamples(frames: frames - firstDecoded)
+    sound.truncate(to: min(sound.end, firstDecoded * instrument.hop + given))
+  }
+
+  /// Decodes the frames that are whole and were not decoded yet, block by block. Blocks of new frames end
+  /// at multiples of `decodedTogether`; those of the prompt, whose sound nobody waits for, are large.
+  private func decodeWholeFrames() {
+    while decodedFrames < codes.wholeFrames {
+      let known = codes.wholeFrames - decodedFrames
+      let prompt = codes.promptFrames - decodedFrames
+      if prompt > 0 {
+        decode(frames: min(known, prompt, Self.mostTogether))
+      } else {
+        let together = min(max(decodedTogether, 1), Self.mostTogether)
+        let wanted = together - decodedFrames % together
+        guard known >= wanted else { return }
+        decode(frames: wanted)
       }
-      guardState = guards[frames % Self.memory]
-      decodedFrames = frames
-      sound.truncate(to: firstDecoded * instrument.hop + decoders[0].framesGiven)
     }
   }
 
-  /// Decodes every frame that is whole and was not decoded yet.
-  private func decodeWholeFrames() {
+  /// Decodes the next `count` frames.
+  private func decode(frames count: Int) {
     let channels = instrument.channels
     let room = decoded.count / channels
-    while decodedFrames < codes.wholeFrames {
-      let slot = decodedFrames % Self.memory
-      for (channel, decoder) in decoders.enumerated() {
-        decoder.save(to: snapshots[slot][channel])
-      }
-      guards[slot] = guardState
-      codes.codes(ofFrame: decodedFrames, into: &frameCodes)
-      var written = 0
-      for (channel, decoder) in decoders.enumerated() {
-        for book in channelCodes.indices {
-          channelCodes[book] = frameCodes[book * channels + channel]
-        }
-        var whole = decoded.mutableSpan
-        var target = whole._mutatingExtracting(channel * room..<(channel + 1) * room)
-        written = decoder.push(channelCodes.span, count: 1, into: &target, pool: pool)
-      }
-      decodedFrames += 1
-      guard written > 0 else { continue }
-      for index in 0..<written {
-        for channel in 0..<channels {
-          interleaved[index * channels + channel] = decoded[channel * room + index]
-        }
-      }
-      var block = interleaved.mutableSpan
-      guardState.process(&block, frames: written)
-      sound.append(interleaved.span, count: written)
+    let books = instrument.codebooks / channels
+    for frame in decodedFrames..<decodedFrames + count {
+      isBlockStart[frame % Self.memory] = frame == decodedFrames
     }
+    let slot = decodedFrames % Self.memory
+    for (channel, decoder) in decoders.enumerated() {
+      decoder.save(to: snapshots[slot][channel])
+    }
+    guards[slot] = guardState
+    let before = decoders[0].framesGiven
+    var written = 0
+    for (channel, decoder) in decoders.enumerated() {
+      for index in 0..<count {
+        codes.codes(ofFrame: decodedFrames + index, into: &frameCodes)
+        for book in 0..<books {
+          channelCodes[index * books + book] = frameCodes[book * channels + channel]
+        }
+      }
+      var whole = decoded.mutableSpan
+      var target = whole._mutatingExtracting(channel * room..<(channel + 1) * room)
+      written = decoder.push(
+        channelCodes.span.extracting(0..<count * books), count: count, into: &target, pool: pool)
+    }
+    decodedFrames += count
+    guard written > 0 else { return }
+    for index in 0..<written {
+      for channel in 0..<channels {
+        interleaved[index * channels + channel] = decoded[channel * room + index]
+      }
+    }
+    // Frame by frame, so that the gain does not depend on how many are decoded together.
+    let first = decodedFrames - count - firstDecoded
+    var start = 0
+    for frame in first..<first + count {
+      let length = finalSamples(frames: frame + 1) - finalSamples(frames: frame)
+      var all = interleaved.mutableSpan
+      var part = all._mutatingExtracting(start * channels..<(start + length) * channels)
+      guardState.process(&part, frames: length)
+      start += length
+    }
+    // After going back into a block its beginning is there already, the same bit for bit.
+    let there = min(max(sound.end - (firstDecoded * instrument.hop + before), 0), written)
+    let made = interleaved  // shared for the call, not copied
+    sound.append(made.span, skipping: there, count: written - there)
+  }
+
+  /// Samples that no later frame can change once the decoder has heard `frames`.
+  private func finalSamples(frames: Int) -> Int {
+    max(0, frames * instrument.hop - instrument.codec.decoderLookahead)
   }
 
   /// Whether the last four seconds stood still: silence, or one pattern of at most a second over and

@@ -18,8 +18,9 @@ package struct SampleHistory: Sendable {
   /// The oldest sample that is kept.
   package var start: Int { max(base, end - capacity) }
 
-  /// Adds `count` interleaved frames of `samples` (frames, channels) to the end.
-  package mutating func append(_ samples: Span<Float>, count: Int) {
+  /// Adds `count` interleaved frames of `samples` (frames, channels), behind the first `skipped`, to the
+  /// end.
+  package mutating func append(_ samples: Span<Float>, skipping skipped: Int = 0, count: Int) {
     precondition(count <= capacity, "\(count) samples at once")
     if end - base + count > 2 * capacity {
       let keep = min(capacity, end - base)
@@ -33,7 +34,9 @@ package struct SampleHistory: Sendable {
     let place = end - base
     for channel in 0..<channels {
       let row = channel * 2 * capacity + place
-      for index in 0..<count { storage[row + index] = samples[index * channels + channel] }
+      for index in 0..<count {
+        storage[row + index] = samples[(skipped + index) * channels + channel]
+      }
     }
     end += count
   }

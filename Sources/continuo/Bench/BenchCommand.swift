@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import Foundation
+import HouseModel
 import Kernels
 import Models
 import Reporting
@@ -28,12 +29,16 @@ struct BenchCommand: ParsableCommand {
     abstract: "Times kernels, steps, codec and the whole, against the memory's bandwidth.",
     discussion: """
       A step reads every weight once, so the memory's read bandwidth, measured in the same run with \
-      the same threads, sets its floor. Random weights of a published size serve for the kernels and \
-      the steps, and with --codec for the codec; a real model's codec and the whole need --model.
+      the same threads, sets its floor. Random weights of a published size serve for the steps, with \
+      --codec for the codec, and with --live for everything that the daemon does for a second of music \
+      at full context with eight knobs turned; with --model the steps, the codec, the whole and --live \
+      are those of a model on disk. Every step is timed between two readings of a large buffer; \
+      figures of steps are medians over the rounds.
 
       Examples:
         continuo bench
         continuo bench --size medium --weights int4 --lengths 100,1500 --json
+        continuo bench --no-steps --live --weights int8,int4
         continuo bench --model house --history bench.jsonl
       """)
 
@@ -42,11 +47,12 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Formats, separated by commas.") var weights = "f32,bf16,int8,int4"
   @Option(help: "Positions in the cache, separated by commas.") var lengths = "100,1500"
   @Option(help: "Compute threads; all processors when absent.") var threads: Int?
-  @Option(help: "Rounds; the best of them counts.") var rounds = 10
-  @Option(help: "A model, by name or folder: times its codec and the whole.") var model: String?
+  @Option(help: "Rounds: the median of them counts for steps, the best elsewhere.") var rounds = 10
+  @Option(help: "A model, by name or folder, instead of random weights.") var model: String?
   @Option(help: "Seconds of audio for codec and whole.") var seconds = 4.0
   @Flag(help: "Times the inner loops by themselves too.") var kernels = false
   @Flag(help: "Times a codec of the published size.") var codec = false
+  @Flag(help: "Times all that the daemon does for a second of music.") var live = false
   @Flag(inversion: .prefixedNo, help: "Times steps of the random model.") var steps = true
   @Flag(help: "Counts the processor's time, not the clock's: for busy machines, with --threads 1.")
   var processorTime = false
@@ -76,6 +82,9 @@ struct BenchCommand: ParsableCommand {
       throw BenchError.badList(
         option: "--threads", value: "\(wanted)", expected: "1 with --processor-time")
     }
+    let folder = try model.map {
+      try ModelLocation.find($0, shipped: HouseModel.resources).folder
+    }
     let pool = ComputePool(threads: wanted)
     let clock = BenchClock(countsProcessorTime: processorTime)
     let memory = MemoryBandwidth()
@@ -94,23 +103,31 @@ struct BenchCommand: ParsableCommand {
     }
     if steps {
       for format in formats {
+        let language =
+          try folder.map {
+            try MusicGen(folder: $0, weights: format, pool: pool).languageModel
+          } ?? randomModel(size.config, format: format, pool: pool)
         let benchmark = StepBenchmark(
-          size: size, format: format, lengths: lengths, rounds: rounds, pool: pool,
-          clock: clock)
+          name: model ?? size.rawValue, model: language, lengths: lengths, rounds: rounds,
+          pool: pool, clock: clock)
         let (bandwidth, lines) = benchmark.run(memory, progress: tick)
         report.note(bandwidth: bandwidth)
         report.steps += lines
-        report.steering += SteeringBenchmark(size: size, rounds: rounds, pool: pool).run(lines)
+        report.steering += SteeringBenchmark(model: language, rounds: rounds, pool: pool).run(lines)
       }
     }
     bar.finish()
     if codec {
       report.whole = try CodecBenchmark(seconds: seconds, rounds: min(rounds, 3), pool: pool).run()
     }
-    if let model {
+    if let folder {
       report.whole += try WholeBenchmark(
-        model: model, formats: formats, seconds: seconds, rounds: min(rounds, 3), pool: pool
+        folder: folder, formats: formats, seconds: seconds, rounds: min(rounds, 3), pool: pool
       ).run()
+    }
+    if live {
+      report.whole += try LiveBenchmark(size: size, folder: folder, formats: formats, pool: pool)
+        .run()
     }
     if json { try printJSON(report) } else { print(report.text(), terminator: "") }
     if let history { try report.append(to: URL(fileURLWithPath: history)) }

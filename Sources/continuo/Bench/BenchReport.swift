@@ -10,7 +10,7 @@ struct BenchReport: Codable {
   var processor = BenchReport.processorName()
   var instructions = InstructionSet.selected.rawValue
   var threads: Int
-  /// Best read bandwidth of the run, 10⁹ bytes per second.
+  /// Best read bandwidth of the run, 10⁹ bytes per second: a step's own is measured beside it.
   var bandwidth = 0.0
   var kernels: [KernelMeasurement] = []
   var steps: [StepMeasurement] = []
@@ -40,7 +40,7 @@ struct BenchReport: Codable {
       text.padding(toLength: width, withPad: " ", startingAt: 0)
     }
     var lines = [
-      "\(processor), \(threads) threads, \(instructions); memory reads "
+      "\(processor), \(threads) threads, \(instructions); memory reads up to "
         + String(format: "%.1f GB/s", bandwidth)
     ]
     if !kernels.isEmpty {
@@ -52,13 +52,14 @@ struct BenchReport: Codable {
     }
     if !steps.isEmpty {
       lines.append(
-        "size    weights  cache  columns           ms      MB   floor ms  ratio   to one")
+        "size    weights  cache  columns           ms      MB   floor ms  ratio  share   to one")
       for each in steps {
         lines.append(
           name(each.size, 8) + name(each.weights.rawValue, 7) + column(Double(each.length), 0, 7)
             + "  " + name(each.columns, 14) + column(each.milliseconds, 2, 7)
             + column(each.megabytes, 1, 8) + column(each.floorMilliseconds, 2, 10)
-            + column(each.ratio, 2, 8) + column(each.ratioToOne, 2, 8))
+            + column(each.ratio, 2, 8) + column(1 / each.ratio, 2, 7)
+            + column(each.ratioToOne, 2, 8))
       }
     }
     for each in steering {
@@ -71,7 +72,7 @@ struct BenchReport: Codable {
     }
     if !whole.isEmpty {
       lines.append("seconds of computing per second of audio")
-      for each in whole { lines.append(name(each.what, 40) + column(each.secondsPerSecond, 3, 8)) }
+      for each in whole { lines.append(name(each.what, 64) + column(each.secondsPerSecond, 3, 8)) }
     }
     return lines.joined(separator: "\n") + "\n"
   }

@@ -27,8 +27,6 @@ enum ModelSize: String, CaseIterable, Sendable {
 
 /// Makes a model whose matrices of equal shape hold equal numbers, each in memory of its own: numbers do
 /// not matter to the time of a step, places do.
-///
-/// Float32 matrices lie in small pages, like those of a mapped checkpoint.
 func randomModel(_ config: LanguageModelConfig, format: WeightFormat, pool: ComputePool)
   -> LanguageModel
 {
@@ -39,7 +37,7 @@ func randomModel(_ config: LanguageModelConfig, format: WeightFormat, pool: Comp
   }
   let total =
     config.layers * (4 * bytes(C, C) + bytes(F, C) + bytes(C, F)) + config.codebooks * bytes(V, C)
-  let memory = RawBuffer(bytes: total, largePages: format != .f32)
+  let memory = RawBuffer(bytes: total)
   var offset = 0
   func matrix(_ rows: Int, _ columns: Int) -> WeightMatrix {
     let key = "\(rows)x\(columns)"

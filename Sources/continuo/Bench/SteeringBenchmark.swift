@@ -18,40 +18,26 @@ struct SteeringMeasurement: Codable {
 
 /// Steering by itself, on vectors of a model's size.
 struct SteeringBenchmark {
-  let size: ModelSize
+  let model: LanguageModel
   let rounds: Int
   let pool: ComputePool
 
   /// Times steering and compares it with the single-column steps of `steps`.
   func run(_ steps: [StepMeasurement]) -> [SteeringMeasurement] {
-    let config = size.config
+    let config = model.config
     let width = config.hidden
-    let count = config.layers * config.heads
     let monitors = 16
-    // Random probes.
-    var state: UInt64 = 1
-    func value() -> Float {
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return Float(state >> 40) / Float(1 << 24) - 0.5
-    }
-    let probes = ProbeSet(
-      layers: config.layers, heads: config.heads, headDimension: config.headDimension,
-      theta: (0..<count * config.headDimension).map { _ in value() },
-      bias: [Float](repeating: 0, count: count), sigma: [Float](repeating: 1, count: count),
-      accuracyTrain: [Float](repeating: 2, count: count),
-      accuracyTest: (0..<count).map { _ in value() + 0.5 },
-      meanDifference: [Float](repeating: 0, count: count * config.headDimension))
-    let direction = SteeringDirection(
-      probes: probes, options: DirectionOptions(monitors: monitors),
-      projections: randomModel(config, format: .f32, pool: pool)
-        .layers.map(\.attentionOutput), pool: pool)
+    let direction = randomDirection(
+      config, monitors: monitors,
+      projections: model.layers.map(\.attentionOutput),
+      pool: pool)
     let steering = Steering(layers: config.layers, width: width)
     for slot in 0..<Steering.slotCount {
       steering.place(direction, slot: slot)
       steering.settings[slot].strength = 1
       steering.settings[slot].period = 1
     }
-    let z = FloatBuffer((0..<config.layers * width).map { _ in value() })
+    let z = FloatBuffer((0..<config.layers * width).map { Float($0 % 17) / 17 - 0.5 })
     var y = FloatBuffer(count: width)
     var best = Double.infinity
     for step in 0..<max(rounds * 20, 20) {
@@ -70,4 +56,27 @@ struct SteeringBenchmark {
         monitors: monitors, milliseconds: best * 1e3, share: best * 1e3 / step.milliseconds)
     }
   }
+}
+
+/// A direction made of random probes.
+/// - Parameter projections: the model's output projections, one per layer.
+func randomDirection(
+  _ config: LanguageModelConfig, monitors: Int, projections: [WeightMatrix], pool: ComputePool
+) -> SteeringDirection {
+  let count = config.layers * config.heads
+  var state: UInt64 = 1
+  func value() -> Float {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return Float(state >> 40) / Float(1 << 24) - 0.5
+  }
+  let probes = ProbeSet(
+    layers: config.layers, heads: config.heads, headDimension: config.headDimension,
+    theta: (0..<count * config.headDimension).map { _ in value() },
+    bias: [Float](repeating: 0, count: count), sigma: [Float](repeating: 1, count: count),
+    accuracyTrain: [Float](repeating: 2, count: count),
+    accuracyTest: (0..<count).map { _ in value() + 0.5 },
+    meanDifference: [Float](repeating: 0, count: count * config.headDimension))
+  return SteeringDirection(
+    probes: probes, options: DirectionOptions(monitors: monitors), projections: projections,
+    pool: pool)
 }

@@ -1,7 +1,6 @@
 // Times a real model's codec, and making music from nothing to samples.
 
 import Foundation
-import HouseModel
 import Kernels
 import Models
 
@@ -13,14 +12,13 @@ struct WholeMeasurement: Codable {
 }
 
 struct WholeBenchmark {
-  let model: String
+  let folder: URL
   let formats: [WeightFormat]
   let seconds: Double
   let rounds: Int
   let pool: ComputePool
 
   func run() throws -> [WholeMeasurement] {
-    let folder = try ModelLocation.find(model, shipped: HouseModel.resources).folder
     var results: [WholeMeasurement] = []
     for (index, format) in formats.enumerated() {
       let model = try MusicGen(folder: folder, weights: format, pool: pool)
