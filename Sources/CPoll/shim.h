@@ -1,14 +1,14 @@
 // Linux descriptors that the Glibc module does not bring to Swift: signals and timers to poll for.
 #pragma once
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+// Declared here and not by _GNU_SOURCE, which would give fd_set other members than the other C modules see.
+int pipe2(int descriptors[2], int flags);
 
 static int continuo_signal_pipe[2] = {-1, -1};
 
