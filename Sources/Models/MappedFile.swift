@@ -17,11 +17,14 @@ internal import Reporting
   /// Size in bytes.
   package let count: Int
   private let base: UnsafeRawPointer
+  /// Whether the bytes are those of a file, and not a copy.
+  private let isMapped: Bool
 
   /// Maps `url`.
   /// - Throws: `SafetensorsError.cannotOpen` when there is no such file or it may not be read.
   package init(url: URL) throws {
     self.url = url
+    isMapped = true
     let descriptor = unsafe open(url.path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else {
       throw SafetensorsError.cannotOpen(
@@ -55,6 +58,7 @@ internal import Reporting
   /// - Parameter name: what messages call it.
   package init(copying data: Data, name: String) {
     url = URL(fileURLWithPath: name)
+    isMapped = false
     count = data.count
     guard count > 0 else {
       unsafe base = UnsafeRawPointer(bitPattern: 1)!
@@ -79,6 +83,12 @@ internal import Reporting
       let whole = unsafe RawSpan(_unsafeStart: base, byteCount: count)
       return unsafe _overrideLifetime(whole, borrowing: self)
     }
+  }
+
+  /// Gives the memory of the pages that were read back to the system; they are read again when wanted.
+  package func releasePages() {
+    guard isMapped, count > 0 else { return }
+    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, MADV_DONTNEED)
   }
 
   /// Where byte `offset` lies. Valid as long as the object lives.

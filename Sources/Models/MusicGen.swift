@@ -50,6 +50,8 @@ package final class MusicGen: Sendable {
     codec = try EnCodec(
       config: EnCodecConfig(json: config.audioEncoder), weights: EnCodecWeights(store: tensors),
       compact: weights != .f32)
+    // The codec has its own copy; of the language model only the embeddings are read where they lie.
+    if weights != .f32 { tensors.releasePages() }
     let books = config.decoder.codebooks / config.decoder.audioChannels
     guard codec.config.audioChannels == 1, codec.quantiser.codebooks >= books,
       codec.quantiser.cardinality == config.decoder.cardinality

@@ -115,6 +115,14 @@ package struct TensorStore: Sendable {
   package let place: String
   package let tensors: [String: Tensor]
 
+  /// Gives back the memory of what was read of the files and has been copied or converted since.
+  package func releasePages() {
+    var seen = Set<ObjectIdentifier>()
+    for tensor in tensors.values where seen.insert(ObjectIdentifier(tensor.file)).inserted {
+      tensor.file.releasePages()
+    }
+  }
+
   /// Opens one file.
   package init(file: URL) throws {
     self.init(place: file.path, tensors: try SafetensorsFile(url: file).tensors)

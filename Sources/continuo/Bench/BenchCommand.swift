@@ -108,7 +108,8 @@ struct BenchCommand: ParsableCommand {
             try MusicGen(folder: $0, weights: format, pool: pool).languageModel
           } ?? randomModel(size.config, format: format, pool: pool)
         let benchmark = StepBenchmark(
-          name: model ?? size.rawValue, model: language, lengths: lengths, rounds: rounds,
+          name: folder?.lastPathComponent ?? size.rawValue, model: language, lengths: lengths,
+          rounds: rounds,
           pool: pool, clock: clock)
         let (bandwidth, lines) = benchmark.run(memory, progress: tick)
         report.note(bandwidth: bandwidth)
