@@ -42,6 +42,31 @@ static inline CONTINUO_REALTIME jack_nframes_t continuo_realtime_frame_time(
     const jack_client_t *client) {
   return jack_last_frame_time(client);
 }
+// Where the transport is at the beginning of this period.
+typedef struct continuo_transport {
+  int rolling;
+  // Frames to the next bar line (0: it is here) and between bar lines; both 0 when nobody tells bars.
+  int64_t to_bar;
+  int64_t bar;
+} continuo_transport;
+static inline CONTINUO_REALTIME continuo_transport continuo_realtime_transport(
+    const jack_client_t *client) {
+  jack_position_t position;
+  continuo_transport result = {0, 0, 0};
+  result.rolling = jack_transport_query(client, &position) == JackTransportRolling;
+  if (!(position.valid & JackPositionBBT) || !(position.beats_per_minute > 0) ||
+      !(position.ticks_per_beat > 0) || !(position.beats_per_bar > 0)) {
+    return result;
+  }
+  double beat = position.frame_rate * 60.0 / position.beats_per_minute;
+  double bar = beat * position.beats_per_bar;
+  double passed = beat * ((position.beat - 1) + position.tick / position.ticks_per_beat);
+  double left = passed < 0.5 ? 0 : bar - passed;
+  if (!(bar >= 1 && bar < 1e9 && left >= 0 && left < 1e9)) return result;
+  result.bar = (int64_t)(bar + 0.5);
+  result.to_bar = (int64_t)(left + 0.5);
+  return result;
+}
 // The message of MIDI event `index` as 0x00SSDDDD (status, two data bytes), or 0 when it is longer
 // than three bytes or not there.
 static inline CONTINUO_REALTIME uint32_t continuo_realtime_midi_event(

@@ -114,8 +114,9 @@ package enum AddressTable {
       "/transport/auto", .toggle, .int(0),
       "1 continues by itself when the player falls silent after having played."),
     .value(
-      "/transport/follow", .toggle, .int(0),
-      "1 continues when JACK's transport rolls and stops when it stops."),
+      "/transport/follow", .choice(["off", "roll", "bar"]), .string("off"),
+      "roll continues when JACK's transport rolls and stops when it stops; bar begins on the next bar line."
+    ),
     .value(
       "/prompt/text", .text(limit: 1024), .string(""),
       "Describes the music, with models that read text; blended in while it plays, and a take of its own."

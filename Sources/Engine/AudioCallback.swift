@@ -52,6 +52,11 @@ import Synchronization
   let head = unsafe state.pointee.head
   exchange.serverOffset.store(Int(stamp) &- head, ordering: .relaxed)
   exchange.headTime.store(Int(continuo_realtime_nanoseconds()), ordering: .relaxed)
+  let transport = unsafe continuo_realtime_transport(client)
+  exchange.barFrame.store(
+    transport.bar > 0 ? head &+ Int(transport.to_bar) : 0, ordering: .relaxed)
+  exchange.barLength.store(Int(transport.bar), ordering: .relaxed)
+  exchange.rolling.store(Int(transport.rolling), ordering: .relaxed)
   exchange.head.store(head, ordering: .releasing)
 
   guard let rawIn = unsafe continuo_realtime_port_buffer(inputPort, UInt32(count)),

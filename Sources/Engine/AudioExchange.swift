@@ -70,6 +70,12 @@ package import Synchronization
   package let callbackTime = Atomic<Int>(0)
   /// 1 while the server runs faster than time; written by the freewheel callback.
   package let freewheel = Atomic<Int>(0)
+  /// 1 while JACK's transport rolls; written by the callback.
+  package let rolling = Atomic<Int>(0)
+  /// Engine frame of the next bar line, and frames between two; both 0 when nobody tells bars; written by the
+  /// callback.
+  package let barFrame = Atomic<Int>(0)
+  package let barLength = Atomic<Int>(0)
   /// 1 when the server has gone; written by the shutdown callbacks.
   package let gone = Atomic<Int>(0)
   /// Capture latency of `in_1` and playback latency of `out_1` in frames; written by `AudioPort`.

@@ -47,6 +47,7 @@ import Synchronization
 @safe package final class ClipPort: @unchecked Sendable {
   private let client: OpaquePointer
   private let state: UnsafeMutablePointer<ClipState>
+  private var isOpen = true
   private let left: InputRing
   private let right: InputRing
   /// Frames played and recorded so far; written by the callback.
@@ -76,8 +77,15 @@ import Synchronization
     unsafe state.initialize(to: ClipState(signal: .allocate(capacity: 1), count: 0))
   }
 
-  deinit {
+  /// Closes the client; what was recorded stays readable. Nothing else may be called afterwards but readers.
+  package func close() {
+    guard isOpen else { return }
+    isOpen = false
     _ = unsafe jack_client_close(client)
+  }
+
+  deinit {
+    close()
     unsafe state.pointee.signal.deallocate()
     unsafe state.deallocate()
   }

@@ -18,6 +18,8 @@ package enum EngineCommand: Sendable, BitwiseCopyable {
   case guardLoudness(Bool)
   case unstick(Bool)
   case automatic(Bool)
+  /// Start and stop with JACK's transport.
+  case follow(TransportFollowing)
   /// Only for tests: the thread sleeps so long, as if the machine had stalled.
   case stall(seconds: Double)
 }
@@ -56,6 +58,11 @@ package final class Mailbox<Item: Sendable>: @unchecked Sendable {
     defer { items = [] }
     return items
   }
+}
+
+/// What JACK's transport decides.
+package enum TransportFollowing: String, Sendable, BitwiseCopyable {
+  case off, roll, bar
 }
 
 /// What the engine does.

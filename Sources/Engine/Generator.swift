@@ -67,6 +67,8 @@ package final class Generator: @unchecked Sendable {
   private var unsticks = true
   private var continuesByItself = false
   private var heardSomething = false
+  private var following = TransportFollowing.off
+  private var wasRolling = false
   private var stepSeconds = 0.01
   private var worstStep = 0.01
   private var lastMeters = ContinuousClock.now
@@ -108,6 +110,7 @@ package final class Generator: @unchecked Sendable {
     while stopping.load(ordering: .acquiring) == 0 {
       takeDeliveries()
       let changed = drain()
+      followTransport()
       if state == .playing {
         play(changed)
       } else {
@@ -156,6 +159,9 @@ package final class Generator: @unchecked Sendable {
     case .guardLoudness(let isOn): holdsLoudness = isOn
     case .unstick(let isOn): unsticks = isOn
     case .automatic(let isOn): continuesByItself = isOn
+    case .follow(let following):
+      self.following = following
+      wasRolling = exchange.rolling.load(ordering: .relaxed) != 0
     case .stall(let seconds): usleep(UInt32(seconds * 1e6))
     }
   }
@@ -238,10 +244,35 @@ package final class Generator: @unchecked Sendable {
     begin(seconds: 10)
   }
 
+  /// Begins when JACK's transport begins to roll, and stops when it stops.
+  private func followTransport() {
+    guard following != .off else { return }
+    let rolls = exchange.rolling.load(ordering: .relaxed) != 0
+    defer { wasRolling = rolls }
+    if rolls, !wasRolling, state != .playing {
+      begin(seconds: 10, on: following == .bar ? comingBar() : nil)
+    } else if !rolls, wasRolling, state == .playing {
+      leave()
+      enter(.stopped)
+    }
+  }
+
+  /// The engine frame of a bar line that can still be met; nil when nobody tells bars.
+  private func comingBar() -> Int? {
+    let length = exchange.barLength.load(ordering: .relaxed)
+    guard length > 0 else { return nil }
+    var frame = exchange.barFrame.load(ordering: .relaxed)
+    let earliest = exchange.output.claimed + exchange.sampleRate.load(ordering: .acquiring) / 3
+    while frame < earliest { frame += length }
+    return frame
+  }
+
   // MARK: Beginning
 
   /// Continues from what was heard, from a loaded prompt, or from silence.
-  private func begin(seconds: Double) {
+  /// - Parameter frame: the engine frame at which the new music is to begin; nil to go on in time with
+  ///   what was heard.
+  private func begin(seconds: Double, on frame: Int? = nil) {
     triggered = .now
     let wasPlaying = state == .playing && isJoined
     if state == .playing { keep("", isAutomatic: true) }
@@ -264,6 +295,10 @@ package final class Generator: @unchecked Sendable {
       } else {
         _ = reports.offer(.notice(.nothingHeard))
       }
+    }
+    if let frame {
+      let prompt = start.prompt.count / instrument.codebooks * instrument.hop
+      anchor = frame - prompt * rate / instrument.sampleRate
     }
     perform(start, anchor: anchor, wasPlaying: wasPlaying)
   }

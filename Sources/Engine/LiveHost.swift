@@ -95,6 +95,8 @@ package final class LiveHost: ControlHost {
     case "/engine/guard": send(.guardLoudness(number != 0))
     case "/engine/unstick": send(.unstick(number != 0))
     case "/transport/auto": send(.automatic(number != 0))
+    case "/transport/follow":
+      send(.follow(value.text.flatMap(TransportFollowing.init(rawValue:)) ?? .off))
     case "/prompt/text":
       tell(words: value.text ?? "")
     default:

@@ -37,6 +37,7 @@ struct EndlessPlayTests {
     let socket = try OSCServer(port: 0)
     let peer = OSCPeer(host: "127.0.0.1", port: daemon.port)
     let clip = try ClipPort(name: "listener", server: server.name)
+    defer { clip.close() }
     let phrase = try AudioFile.read(
       URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent()

@@ -78,6 +78,7 @@ struct HandoverTests {
 
     let signal = clicks(rate: rate, seconds: 8)
     let clip = try ClipPort(name: "clicks", server: server.name)
+    defer { clip.close() }
     try #require(daemon.waitsForJACK(), "\(daemon.log)")
     try clip.start(signal, with: daemon.jackName)
     clip.begin()

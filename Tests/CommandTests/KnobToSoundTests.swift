@@ -44,6 +44,7 @@ struct KnobToSoundTests {
     let socket = try OSCServer(port: 0)
     let peer = OSCPeer(host: "127.0.0.1", port: daemon.port)
     let clip = try ClipPort(name: "listener", server: server.name)
+    defer { clip.close() }
     try clip.start([], with: daemon.jackName)
     socket.send(OSCMessage("/subscribe", [.string("/knob/1/applied"), .int(600)]), to: peer)
     socket.send(OSCMessage("/transport/continue", [.float(0)]), to: peer)
@@ -129,8 +130,11 @@ struct KnobToSoundTests {
     let energy = piece.reduce(0) { $0 + $1 * $1 }
     #expect(best.error < 1e-3 * energy, "\(best.error) of \(energy)")
     let heard = session.start + best.lag + 24000
-    // The daemon's frames and the recorder's may be one period apart: the graph is a loop.
-    #expect(abs(heard - last.frame) <= 2 * 256 + 64, "\(heard - last.frame) frames")
+    // Nothing changes before the frame that the daemon tells (its frames and the recorder's may be one
+    // period apart: the graph is a loop), and something does soon after: the first codes drawn with the
+    // turn may by chance be those without it.
+    #expect(heard >= last.frame - 2 * 256 - 64, "\(heard - last.frame) frames")
+    #expect(heard < last.frame + 48000 / 2, "\(heard - last.frame) frames")
 
     let times = session.applied.map(\.seconds).sorted()
     let median = times[times.count / 2]

@@ -30,18 +30,22 @@ private func wait(_ seconds: Double = 5, until condition: () -> Bool) -> Bool {
     exchange.dry = 0
     probe.connect(to: "port")
     #expect(wait { exchange.input.filled > 4800 })
-    let join = exchange.head.load(ordering: .acquiring) + 24000
     exchange.fadeFrames.store(1, ordering: .relaxed)
-    exchange.joinFrame.store(join, ordering: .releasing)
     let pulse = (0..<4800).map { Float($0 % 480 == 0 ? 0.5 : 0) }
-    #expect(exchange.output.publish(pulse.span, pulse.span, at: join).late == 0)
-    #expect(wait { exchange.output.claimed > join + 6000 })
-    let heard = probe.recorded(channel: 0)
-    let pulses = heard.indices.filter { heard[$0] > 0.4 }
-    #expect(pulses.count == 10 || exchange.xruns.load(ordering: .relaxed) > 0)
-    if exchange.xruns.load(ordering: .relaxed) == 0 {
-      for (a, b) in zip(pulses, pulses.dropFirst()) { #expect(b - a == 480) }
+    // A busy machine makes the server leave out or repeat a period; not five times in a row.
+    var gaps: [Int] = []
+    for _ in 0..<5 where gaps != [Int](repeating: 480, count: 9) {
+      let join = exchange.head.load(ordering: .acquiring) + 24000
+      exchange.joinFrame.store(join, ordering: .releasing)
+      let before = probe.frames
+      #expect(exchange.output.publish(pulse.span, pulse.span, at: join).late == 0)
+      #expect(wait { exchange.output.claimed > join + 6000 })
+      let heard = probe.recorded(channel: 0)
+      let pulses = heard.indices.filter { $0 >= before && heard[$0] > 0.4 }
+      gaps = zip(pulses.dropFirst(), pulses).map { $0 - $1 }
+      exchange.joinFrame.store(AudioExchange.never, ordering: .releasing)
     }
+    #expect(gaps == [Int](repeating: 480, count: 9))
     #expect(exchange.underruns.load(ordering: .relaxed) > 0, "sound was due after the pulses")
     #expect(exchange.periods.load(ordering: .relaxed) > 0)
   }

@@ -178,6 +178,28 @@ private final class FakeServer {
     #expect(missing == 0)
   }
 
+  @Test func theTransportStartsOnTheBarAndStops() throws {
+    let server = try FakeServer()
+    defer { server.generator.stop() }
+    server.send(.follow(.bar))
+    server.play(4800, speed: 1)
+    #expect(server.joined == nil)
+    // 120 beats per minute, four to the bar: 96000 frames; the next bar line is near.
+    let bar = server.head + 30000
+    server.exchange.barFrame.store(bar, ordering: .relaxed)
+    server.exchange.barLength.store(96000, ordering: .relaxed)
+    server.exchange.rolling.store(1, ordering: .relaxed)
+    let joined = try #require(server.playUntilJoined())
+    #expect(joined >= bar && (joined - bar) % 96000 == 0)
+    server.play(24000, speed: 1)
+    server.exchange.rolling.store(0, ordering: .relaxed)
+    server.play(24000, speed: 1)
+    let states = server.reports.compactMap { report -> TransportState? in
+      if case .state(let state) = report { state } else { nil }
+    }
+    #expect(states.suffix(2) == [.playing, .stopped])
+  }
+
   @Test func aTextIsBlendedInWithoutAGapAndBeginsATake() throws {
     let server = try FakeServer()
     defer { server.generator.stop() }

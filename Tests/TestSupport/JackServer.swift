@@ -1,5 +1,6 @@
 // A real JACK server without hardware, under a name of its own, for one test.
 
+import Dispatch
 import Engine
 import Foundation
 
@@ -7,8 +8,20 @@ import Foundation
   import Glibc
 #endif
 
-/// Runs `jackd -d dummy` until `stop`.
+/// libjack knows one server per process: two tests that talk to two of them at once crash in it.
+private let libraryInUse = DispatchSemaphore(value: 1)
+
+/// Runs `jackd -d dummy` until `stop`. While one lives, no other begins: its init waits.
 package final class JackServer {
+  private var isHolding = true
+
+  /// Runs `body`, which talks to libjack, while no server of a test is there.
+  package static func withoutServers<Result>(_ body: () throws -> Result) rethrows -> Result {
+    libraryInUse.wait()
+    defer { libraryInUse.signal() }
+    return try body()
+  }
+
   /// The server's name, for `JackServerName` and `JACK_DEFAULT_SERVER`.
   package let name: String
   private let rate: Int
@@ -25,6 +38,7 @@ package final class JackServer {
     name = "continuo-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     self.rate = rate
     self.period = period
+    libraryInUse.wait()
     start()
   }
 
@@ -62,10 +76,13 @@ package final class JackServer {
 
   /// Ends the server in order.
   package func stop() {
-    guard let process else { return }
-    process.terminate()
-    process.waitUntilExit()
-    self.process = nil
+    if let process {
+      process.terminate()
+      process.waitUntilExit()
+      self.process = nil
+    }
+    if isHolding { libraryInUse.signal() }
+    isHolding = false
   }
 
   deinit { stop() }
