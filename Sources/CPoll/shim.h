@@ -1,14 +1,13 @@
 // Linux descriptors that the Glibc module does not bring to Swift: signals and timers to poll for.
 #pragma once
+// No _GNU_SOURCE here: the C library's types would differ from those in other modules' headers, and a file
+// that imports both would not compile (fd_set, seen beside CArchive).
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-
-// Declared here and not by _GNU_SOURCE, which would give fd_set other members than the other C modules see.
-int pipe2(int descriptors[2], int flags);
 
 static int continuo_signal_pipe[2] = {-1, -1};
 
@@ -20,8 +19,12 @@ static void continuo_on_signal(int number) {
 // Lets SIGTERM, SIGINT and SIGHUP write into a pipe and ignores SIGPIPE; gives the end to poll, −1 when
 // the system refuses. Not signalfd: OpenBLAS starts threads before main, where no signal can be blocked.
 static inline int continuo_signal_descriptor(void) {
-  if (continuo_signal_pipe[0] < 0 && pipe2(continuo_signal_pipe, O_CLOEXEC | O_NONBLOCK) != 0) {
-    return -1;
+  if (continuo_signal_pipe[0] < 0) {
+    if (pipe(continuo_signal_pipe) != 0) return -1;
+    for (int end = 0; end < 2; end++) {
+      fcntl(continuo_signal_pipe[end], F_SETFD, FD_CLOEXEC);
+      fcntl(continuo_signal_pipe[end], F_SETFL, O_NONBLOCK);
+    }
   }
   // Whoever started this program may have had them blocked, and the mask is inherited.
   sigset_t wanted;
