@@ -7,7 +7,6 @@
 internal import Crypto
 import Foundation
 import Models
-import RealModule
 
 /// Something whose loss can be asked for: a track, or the piece.
 package struct LossItem: Sendable {
@@ -22,6 +21,8 @@ package struct LossItem: Sendable {
   package var frames: Int
   /// False where the item is silent or padded; nil when nothing is known.
   package var mask: [Bool]?
+  /// Text states (S, C) that the language model hears it with; empty for none.
+  package var text: [Float] = []
   package var content: Content
 
   package init(id: String, frames: Int, mask: [Bool]? = nil, content: Content) {
@@ -77,7 +78,9 @@ package struct DrawPlan: Sendable, Equatable, Codable {
         }
         return .window(
           LanguageModelLoss.Window(
-            codes: part(codes, rows: books, of: item.frames, range), frames: length, mask: mask))
+            codes: part(codes, rows: books, of: item.frames, range), frames: length,
+            text: item.text,
+            mask: mask))
       case (
         .diffusion(let model),
         .latent(let values, let channels, let context, let tokens, let global)
@@ -122,22 +125,10 @@ package struct DrawPlan: Sendable, Equatable, Codable {
         reason:
           "it has \(channels) channels, the model \(config.channels), or its conditioning differs")
     }
-    let count = latent.count
-    var noise: [Float] = []
-    noise.reserveCapacity(count + 1)
-    for pair in 0..<(count + 1) / 2 {
-      let words = random.words(
-        SIMD4(UInt32(index), UInt32(pair), 2, UInt32(truncatingIfNeeded: pair >> 32)))
-      // Box–Muller, with the first number in (0, 1].
-      let radius = (-2 * Double.log((Double(words.x) + 1) * 0x1p-32)).squareRoot()
-      let angle = 2 * Double.pi * Double(words.y) * 0x1p-32
-      noise.append(Float(radius * Double.cos(angle)))
-      noise.append(Float(radius * Double.sin(angle)))
-    }
     let needsTokens = config.conditioningWidth > 0 && tokens == 0
     return DiffusionDraw(
       latent: latent, frames: frames, time: random.uniform(step: index, codebook: 1),
-      noise: Array(noise[0..<count]),
+      noise: random.normal(step: index, count: latent.count),
       context: needsTokens ? [Float](repeating: 0, count: config.conditioningWidth) : context,
       tokens: needsTokens ? 1 : tokens,
       global: global.isEmpty ? [Float](repeating: 0, count: config.globalWidth) : global, mask: mask

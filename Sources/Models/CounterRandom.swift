@@ -3,6 +3,8 @@
 // Philox 4×32 with 10 rounds (Salmon et al., “Parallel random numbers: as easy as 1, 2, 3”, 2011):
 // key = seed, counter = place. Rolling back, restarting and other thread counts change nothing.
 
+import RealModule
+
 /// Counter-based random numbers.
 package struct CounterRandom: Sendable {
   private let key: SIMD2<UInt32>
@@ -33,5 +35,24 @@ package struct CounterRandom: Sendable {
         UInt32(truncatingIfNeeded: place), UInt32(truncatingIfNeeded: place >> 32),
         UInt32(truncatingIfNeeded: codebook), 0))
     return Float(drawn.x >> 8) * 0x1p-24
+  }
+
+  /// Independent standard normal numbers, `count` of them, for `step`: Box–Muller.
+  package func normal(step: Int, count: Int) -> [Float] {
+    var result: [Float] = []
+    result.reserveCapacity(count + 1)
+    for pair in 0..<(count + 1) / 2 {
+      let drawn = words(
+        SIMD4(
+          UInt32(truncatingIfNeeded: step), UInt32(truncatingIfNeeded: pair), 2,
+          UInt32(truncatingIfNeeded: pair >> 32)))
+      // The radius' number lies in (0, 1]: 0 has no logarithm.
+      let radius = (-2 * Double.log((Double(drawn.x) + 1) * 0x1p-32)).squareRoot()
+      let angle = 2 * Double.pi * Double(drawn.y) * 0x1p-32
+      result.append(Float(radius * Double.cos(angle)))
+      result.append(Float(radius * Double.sin(angle)))
+    }
+    if result.count > count { result.removeLast() }
+    return result
   }
 }

@@ -10,6 +10,7 @@ import Models
 import Reporting
 
 extension WeightFormat: ExpressibleByArgument {}
+extension DiffusionSampler.Method: ExpressibleByArgument {}
 
 struct RenderCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -24,6 +25,7 @@ struct RenderCommand: ParsableCommand {
         continuo render --model house --prompt riff.wav --seconds 20 --out more.wav
         continuo render --model house --text "slow jazz with piano" --seconds 30 --out jazz.flac
         continuo render --prompt riff.wav --knob drums=1 --picture more.svg --out more.wav
+        continuo render --model ./house-dit --text "slow jazz with piano" --seconds 10 --out jazz.wav
         continuo render --score takes/take-2026-11-21-201530 --out again.wav
         continuo render --model ./musicgen-small --prompt riff.wav --prompt-seconds 5 --seed 7 \\
           --out more.flac --codes more.safetensors --picture more.svg
@@ -76,6 +78,10 @@ struct RenderCommand: ParsableCommand {
   var score: String?
   @Option(help: "With --score: frames per second of the output (default: the model's).")
   var rate: Int?
+  @Option(help: "With a diffusion model: dpmpp-3m-sde, dpmpp-3m (no fresh noise) or ddim.")
+  var sampler: DiffusionSampler.Method?
+  @Option(parsing: .unconditional, help: "With a diffusion model: evaluations of its network.")
+  var steps: Int?
   @OptionGroup(title: "Knobs") var knobs: KnobOptions
   @Flag(help: "The summary as JSON.") var json = false
 
@@ -85,13 +91,46 @@ struct RenderCommand: ParsableCommand {
       if json { try printJSON(summary) } else { print(summary.text) }
       return
     }
-    let request = try checked()
-    let summary = try Rendering(request).run()
+    let folder = model.flatMap { try? AttributeRunCommand.folder(ofModel: $0) }
+    let summary =
+      if let folder, DiffusionModel.isModel(folder) {
+        try DiffusionRendering(checked(diffusion: folder)).run()
+      } else {
+        try Rendering(checked()).run()
+      }
     if json {
       try printJSON(summary)
     } else {
       print(summary.text)
     }
+  }
+
+  /// A diffusion model makes whole pieces from a text; it continues nothing and has no knobs.
+  private func checked(diffusion folder: URL) throws -> DiffusionRequest {
+    let others: [(String, Bool)] = [
+      ("--prompt", prompt != nil), ("--codes", codes != nil), ("--knob", !knobs.knob.isEmpty),
+      ("--meters", knobs.meters != nil), ("--weights", weights != nil), ("--rate", rate != nil),
+    ]
+    if let (option, _) = others.first(where: { $0.1 }) {
+      throw CommandError.clash(
+        what: "\(option) is for language models; \(folder.lastPathComponent) is a diffusion model",
+        remedy: "leave it out: a diffusion model makes music from a text alone")
+    }
+    try checkNumbers()
+    let count = steps ?? DiffusionSampler().steps
+    try number("--steps", Double(count), 1...1000, "")
+    try checkOutputs()
+    var chosen = DiffusionSampler()
+    chosen.method = sampler ?? chosen.method
+    chosen.steps = count
+    let words = text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
+    return DiffusionRequest(
+      folder: folder,
+      companion: try ModelLocation.find("house", shipped: HouseModel.resources).folder,
+      text: words.isEmpty ? nil : words, seconds: seconds, sampler: chosen, guidance: guidance,
+      seed: seed ?? UInt64.random(in: 0..<1 << 32),
+      threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
+      out: URL(fileURLWithPath: out), picture: picture.map { URL(fileURLWithPath: $0) })
   }
 
   /// A score holds everything that the other options would say.
@@ -133,18 +172,12 @@ struct RenderCommand: ParsableCommand {
         what: "--rate is for --score; other music has the model's rate",
         remedy: "leave it out, or convert the file afterwards")
     }
-    try number("--seconds", seconds, 0.02...3600, " seconds")
-    try number("--prompt-seconds", promptSeconds, 0.1...3600, " seconds")
-    try number("--temperature", Double(temperature), 0...100, "")
-    try number("--top-k", Double(topK), 0...1_000_000, "")
-    try number("--top-p", Double(topP), 0.000001...1, "")
-    try number("--guidance", Double(guidance), 0...100, "")
-    if let threads { try number("--threads", Double(threads), 1...256, "") }
-    if let text, text.utf8.count > 10_000 {
-      throw CommandError.badValue(
-        option: "--text", value: "of \(text.utf8.count) bytes", expected: "at most 10000 bytes")
+    if sampler != nil || steps != nil {
+      throw CommandError.clash(
+        what: "--\(sampler != nil ? "sampler" : "steps") is for diffusion models",
+        remedy: "leave it out, or name a diffusion model with --model")
     }
-
+    try checkNumbers()
     try checkOutputs()
     let location = try ModelLocation.find(model ?? "house", shipped: HouseModel.resources)
     let words = text?.trimmingCharacters(in: .whitespacesAndNewlines) ?? ""
@@ -159,6 +192,21 @@ struct RenderCommand: ParsableCommand {
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
       out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
       picture: picture.map { URL(fileURLWithPath: $0) }, knobs: try knobs.request())
+  }
+
+  /// Numbers and text that every kind of model knows.
+  private func checkNumbers() throws {
+    try number("--seconds", seconds, 0.02...3600, " seconds")
+    try number("--prompt-seconds", promptSeconds, 0.1...3600, " seconds")
+    try number("--temperature", Double(temperature), 0...100, "")
+    try number("--top-k", Double(topK), 0...1_000_000, "")
+    try number("--top-p", Double(topP), 0.000001...1, "")
+    try number("--guidance", Double(guidance), 0...100, "")
+    if let threads { try number("--threads", Double(threads), 1...256, "") }
+    if let text, text.utf8.count > 10_000 {
+      throw CommandError.badValue(
+        option: "--text", value: "of \(text.utf8.count) bytes", expected: "at most 10000 bytes")
+    }
   }
 
   /// Every output has a place of its own that can be written, in a format that is known.

@@ -1,6 +1,7 @@
 // The work of `continuo render`: load, listen, make, write.
 
 import Audio
+import Engine
 import Foundation
 import Kernels
 import Models
@@ -176,7 +177,11 @@ struct Rendering {
       codes: continuation.generator.codes(0..<continuation.frames),
       codebooks: continuation.model.config.decoder.codebooks,
       metadata: [
-        "model": request.model.name, "seed": "\(request.settings.seed)",
+        "model": request.model.name,
+        "fingerprint": try ModelIdentity(
+          name: request.model.name, config: continuation.model.config.decoder,
+          folder: request.model.folder
+        ).fingerprint, "seed": "\(request.settings.seed)",
         "prompt_frames": "\(continuation.promptFrames)",
       ]
     ).write(to: url)
