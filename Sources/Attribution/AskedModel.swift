@@ -23,7 +23,8 @@ package struct AskedModel: Sendable {
   /// Loads a MusicGen checkpoint, or a diffusion transformer of stable-audio-tools (a folder with
   /// model_config.json and model.safetensors, or dit.json and dit.safetensors).
   /// - Throws: `ModelError`, `SafetensorsError`.
-  package init(folder: URL, name: String? = nil) throws {
+  /// - Parameter hearsText: whether a language model's cross-attention takes part.
+  package init(folder: URL, name: String? = nil, hearsText: Bool = false) throws {
     self.folder = folder
     self.name = name ?? folder.lastPathComponent
     func existing(_ file: String) -> URL? {
@@ -43,7 +44,7 @@ package struct AskedModel: Sendable {
       return
     }
     let music = try MusicGen(folder: folder)
-    let network = LanguageModelLoss(config: music.config.decoder)
+    let network = LanguageModelLoss(config: music.config.decoder, hasText: hearsText)
     loss = LossModel(
       .language(network),
       try Parameters(

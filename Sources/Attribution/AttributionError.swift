@@ -8,6 +8,7 @@ package enum AttributionError: Explained, Equatable {
   case newerCatalogue(file: String, version: Int)
   case noTrack(id: String, catalogue: String)
   case mismatch(catalogue: String, model: String, reason: String)
+  case badEmbeddings(file: String, reason: String)
   case badPiece(file: String, reason: String)
   case emptyMask(item: String)
   case lossNotFinite(item: String)
@@ -22,7 +23,8 @@ package enum AttributionError: Explained, Equatable {
   package var kind: FailureKind {
     switch self {
     case .noCatalogue, .noTrack, .noJob: .noInput
-    case .badCatalogue, .newerCatalogue, .mismatch, .badPiece, .emptyMask, .newerStore, .shards:
+    case .badCatalogue, .newerCatalogue, .mismatch, .badPiece, .badEmbeddings, .emptyMask,
+      .newerStore, .shards:
       .data
     case .lossNotFinite, .riseOutOfReach: .data
     case .badSetting: .usage
@@ -40,6 +42,7 @@ package enum AttributionError: Explained, Equatable {
     case .noTrack(let id, let catalogue): "\(catalogue) has no track “\(printable(id))”"
     case .mismatch(let catalogue, let model, let reason):
       "the catalogue \(catalogue) does not belong to the model \(model): \(reason)"
+    case .badEmbeddings(let file, let reason): "\(file): \(printable(reason))"
     case .badPiece(let file, let reason): "\(file) cannot be attributed: \(printable(reason))"
     case .emptyMask(let item): "“\(printable(item))” is silent from start to end"
     case .lossNotFinite(let item): "the loss of “\(printable(item))” is not a number"
@@ -64,6 +67,8 @@ package enum AttributionError: Explained, Equatable {
     case .newerCatalogue, .newerStore: "use a newer version of this program"
     case .noTrack: "see continuo catalogue info for the ids"
     case .mismatch: "build the catalogue with this model: continuo catalogue build DIR --model M"
+    case .badEmbeddings:
+      "give a safetensors file, or a folder of .npy files, with a vector per track id and one for “piece”"
     case .badPiece: "give a take, or a sound file of at least one second"
     case .emptyMask: "give a piece that sounds, or switch the mask off"
     case .lossNotFinite: "check the model's weights with continuo model check"

@@ -83,9 +83,7 @@ package final class AttributionEvaluation {
     self.store = store
     self.cache = cache
     self.progress = progress
-    context = try AttributionContext(
-      model: URL(fileURLWithPath: base.model), catalogue: URL(fileURLWithPath: base.catalogue),
-      threads: base.threads)
+    context = try AttributionContext(base)
   }
 
   /// - Parameters:

@@ -42,6 +42,15 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   /// A catalogue of tracks that were not trained on, whose loss shows the collateral damage.
   package var heldOut: String?
 
+  /// Supplied embeddings, a similarity method of their own; nil for none.
+  package var embeddings: String?
+  /// Whether a language model hears each track with its tags as the text (true), or without any.
+  package var hearsCaptions: Bool?
+  /// What the piece was asked for, heard with it when captions are.
+  package var text: String?
+  /// Megabytes that a run may hold; nil for no limit. Activations are computed again to stay below.
+  package var memory: Int?
+
   package init(model: String, catalogue: String, piece: String, out: String) {
     self.model = model
     self.catalogue = catalogue
@@ -72,6 +81,7 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
     try need(fisherTracks > 0, "--fisher-tracks", "\(fisherTracks)", "at least 1")
     try need((1...65536).contains(fisherDraws), "--fisher-draws", "\(fisherDraws)", "1 to 65536")
     try need(candidates.map { $0 > 0 } ?? true, "--candidates", "\(candidates ?? 0)", "at least 1")
+    try need(memory.map { $0 > 0 } ?? true, "--memory", "\(memory ?? 0)", "at least 1")
     try need((1...4096).contains(batch), "--batch", "\(batch)", "1 to 4096")
     if let shard {
       try need(
@@ -84,7 +94,9 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   /// Everything that a score depends on, as text; not batch, threads, shard and output.
   var description: [String: String] {
     let u = unlearning
-    return [
+    var captions: [String: String] = [:]
+    if hearsCaptions == true { captions = ["captions": "on", "text of the piece": text ?? "none"] }
+    return captions.merging([
       "method": u.method.rawValue, "layers": u.layers.rawValue,
       "step": u.learningRate.map { "learning rate \($0)" }
         ?? "own loss rises by \(u.rise) of itself",
@@ -94,6 +106,6 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
       "fisher draws": "\(fisherDraws)", "mask of the piece (M_U)": masksPiece ? "on" : "off",
       "mask of the tracks (M_L)": masksTracks ? "on" : "off",
       "candidates": candidates.map { "\($0)" } ?? "all",
-    ]
+    ]) { $1 }
   }
 }

@@ -17,53 +17,6 @@ package struct AttributionProgress: Sendable {
   package let secondsLeft: Double?
 }
 
-/// What several requests about one model and one catalogue share. Used from one thread.
-package final class AttributionContext {
-  package let model: AskedModel
-  package let catalogue: Catalogue
-  /// The catalogue's fingerprint.
-  package let print: String
-  let threads: Int
-  let pool: ComputePool
-  let runner: LossRunner
-  private var codecVectors: [[Float]]?
-
-  /// - Parameter threads: 0 for one per processor.
-  /// - Throws: what reading model and catalogue throws, `AttributionError.mismatch`.
-  package init(model folder: URL, catalogue place: URL, threads: Int) throws {
-    self.threads = threads > 0 ? threads : ProcessInfo.processInfo.activeProcessorCount
-    model = try AskedModel(folder: folder)
-    catalogue = try Catalogue(folder: place)
-    pool = ComputePool(threads: self.threads)
-    try Self.check(model, catalogue)
-    print = try catalogue.fingerprint()
-    runner = LossRunner(model.loss, threads: self.threads)
-  }
-
-  private static func check(_ model: AskedModel, _ catalogue: Catalogue) throws {
-    let needed: Catalogue.Kind = model.music == nil ? .latents : .codes
-    guard catalogue.kind == needed else {
-      throw AttributionError.mismatch(
-        catalogue: catalogue.folder.path, model: model.name,
-        reason: "it holds \(catalogue.kind.rawValue), a \(model.family) needs \(needed.rawValue)")
-    }
-    if let rate = catalogue.stepsPerSecond, rate != model.stepsPerSecond {
-      throw AttributionError.mismatch(
-        catalogue: catalogue.folder.path, model: model.name,
-        reason: "it has \(rate) steps per second, the model \(model.stepsPerSecond)")
-    }
-  }
-
-  /// Codec features of every track, in the catalogue's order.
-  package func trackFeatures() throws -> [[Float]] {
-    if let codecVectors { return codecVectors }
-    let features = FeatureExtractor(model: model, window: 1, pool: pool)
-    let found = try catalogue.tracks.map { try features.codec(try catalogue.item($0.id)) }
-    codecVectors = found
-    return found
-  }
-}
-
 /// Runs a request. Used from one thread.
 package final class AttributionRun {
   private let request: AttributionRequest
@@ -95,11 +48,7 @@ package final class AttributionRun {
   /// - Throws: `AttributionError`, `OutputError`, what reading the inputs throws.
   package func run() throws -> [Ranking] {
     try request.check()
-    let context =
-      try shared
-      ?? AttributionContext(
-        model: URL(fileURLWithPath: request.model),
-        catalogue: URL(fileURLWithPath: request.catalogue), threads: request.threads)
+    let context = try shared ?? AttributionContext(request)
     let (model, catalogue, print) = (context.model, context.catalogue, context.print)
     let (pool, runner) = (context.pool, context.runner)
     let piece =
@@ -114,10 +63,13 @@ package final class AttributionRun {
     let scored = shard(chosen)
     plan(tracks: scored.count, catalogue: catalogue.tracks.count)
 
-    let fisher = try fisherInformation(runner, model, catalogue, print, window)
+    let asked = try context.heard(
+      piece.item,
+      with: request.isTrack ? try catalogue.track(request.piece).tags : request.text)
+    let fisher = try fisherInformation(context, window)
     let draws = try DrawPlan(
       draws: request.pieceDraws, window: window, masks: request.masksPiece
-    ).draws(of: piece.item, for: .unlearn, network: model.loss.network)
+    ).draws(of: asked, for: .unlearn, network: model.loss.network)
     let unlearned = try Unlearning(
       runner: runner, settings: request.unlearning, fisher: fisher,
       items: catalogue.tracks.count
@@ -125,16 +77,17 @@ package final class AttributionRun {
     advanceQuietly(Double(4 * request.pieceDraws))
 
     let trackPlan = DrawPlan(draws: request.trackDraws, window: window, masks: request.masksTracks)
-    let baseKey = DigestKey(["base", model.fingerprint, print, "\(trackPlan)"]).text
+    let captions = request.hearsCaptions == true ? ["captions"] : []
+    let baseKey = DigestKey(["base", model.fingerprint, print, "\(trackPlan)"] + captions).text
     let afterKey = DigestKey(
       [baseKey, piece.item.id, "\(piece.isTrack)"]
         + request.description.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
         + ["\(unlearned.learningRate.bitPattern)"]
     ).text
     let before = try losses(
-      scored, catalogue, runner, trackPlan, model.loss.parameters, key: baseKey, "losses before")
+      scored, context, trackPlan, model.loss.parameters, key: baseKey, "losses before")
     let after = try losses(
-      scored, catalogue, runner, trackPlan, unlearned.parameters, key: afterKey, "losses after")
+      scored, context, trackPlan, unlearned.parameters, key: afterKey, "losses after")
     var checks = RankingChecks()
     checks.ownBefore = unlearned.ownBefore
     checks.ownAfter = unlearned.ownAfter
@@ -143,8 +96,8 @@ package final class AttributionRun {
     if let heldOut = request.heldOut {
       let others = try Catalogue(folder: URL(fileURLWithPath: heldOut))
       let ids = others.tracks.prefix(50).map(\.id)
-      checks.heldOutBefore = try mean(ids, others, runner, trackPlan, model.loss.parameters)
-      checks.heldOutAfter = try mean(ids, others, runner, trackPlan, unlearned.parameters)
+      checks.heldOutBefore = try mean(ids, others, context, trackPlan, model.loss.parameters)
+      checks.heldOutAfter = try mean(ids, others, context, trackPlan, unlearned.parameters)
     }
     let tracks = try scored.map { id in
       guard let first = before[id], let last = after[id] else {
@@ -164,6 +117,16 @@ package final class AttributionRun {
           "codec similarity", isCounterfactual: false, model, catalogue, print, piece,
           RankingChecks(), alike))
       all.append(try activationSimilarity(scored, piece, catalogue, features, model, print))
+      if let file = request.embeddings {
+        let found = try Embeddings(contentsOf: URL(fileURLWithPath: file)).vectors(
+          piece: piece.isTrack ? piece.item.id : Embeddings.piece,
+          tracks: catalogue.tracks.map(\.id))
+        let near = similarities(of: found.piece, to: found.tracks, standardises: false)
+        all.append(
+          ranking(
+            "embedding similarity", isCounterfactual: false, model, catalogue, print, piece,
+            RankingChecks(), zip(catalogue.tracks, near).map { TrackScore(track: $0, score: $1) }))
+      }
     }
     return all
   }
@@ -205,18 +168,19 @@ package final class AttributionRun {
   }
 
   private func fisherInformation(
-    _ runner: LossRunner, _ model: AskedModel, _ catalogue: Catalogue, _ print: String,
-    _ window: Int
+    _ context: AttributionContext, _ window: Int
   ) throws -> FisherInformation {
+    let (catalogue, captions) = (context.catalogue, request.hearsCaptions == true)
     let count = min(request.fisherTracks, catalogue.tracks.count)
     // Spread evenly over the catalogue, so that no part of it is left out.
     let ids = (0..<count).map { catalogue.tracks[$0 * catalogue.tracks.count / count].id }
     let estimate = FisherEstimate(
-      runner: runner, layers: request.unlearning.layers,
+      runner: context.runner, layers: request.unlearning.layers,
       plan: DrawPlan(draws: request.fisherDraws, window: window), cache: cache,
-      identity: "\(model.fingerprint) \(print) \(count)")
+      identity: "\(context.model.fingerprint) \(context.print) \(count)"
+        + (captions ? " captions" : ""))
     return try estimate.compute(
-      ids: ids, item: { try catalogue.item($0) },
+      ids: ids, item: { try context.item($0) },
       progress: { [self] place in
         try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
         fisherDone = Double(3 * place * request.fisherDraws)
@@ -226,16 +190,17 @@ package final class AttributionRun {
   private var fisherDone = 0.0
 
   private func losses(
-    _ ids: [String], _ catalogue: Catalogue, _ runner: LossRunner, _ plan: DrawPlan,
-    _ parameters: Parameters, key: String, _ message: String
+    _ ids: [String], _ context: AttributionContext, _ plan: DrawPlan, _ parameters: Parameters,
+    key: String, _ message: String
   ) throws -> [String: Double] {
+    let runner = context.runner
     var found = try store.losses(key)
     let missing = ids.filter { found[$0] == nil }
     advanceQuietly(Double((ids.count - missing.count) * plan.draws))
     for start in stride(from: 0, to: missing.count, by: request.batch) {
       let names = Array(missing[start..<min(start + request.batch, missing.count)])
       let draws = try names.map {
-        try plan.draws(of: try catalogue.item($0), for: .score, network: runner.model.network)
+        try plan.draws(of: try context.item($0), for: .score, network: runner.model.network)
       }
       let values = try runner.losses(of: draws, names: names, parameters)
       try store.add(Array(zip(names, values)).map { (track: $0.0, value: $0.1) }, key: key)
@@ -246,11 +211,13 @@ package final class AttributionRun {
   }
 
   private func mean(
-    _ ids: [String], _ catalogue: Catalogue, _ runner: LossRunner, _ plan: DrawPlan,
+    _ ids: [String], _ catalogue: Catalogue, _ context: AttributionContext, _ plan: DrawPlan,
     _ parameters: Parameters
   ) throws -> Double {
+    let runner = context.runner
     let draws = try ids.map {
-      try plan.draws(of: try catalogue.item($0), for: .heldOut, network: runner.model.network)
+      try plan.draws(
+        of: try context.item($0, in: catalogue), for: .heldOut, network: runner.model.network)
     }
     let values = try runner.losses(of: draws, names: Array(ids), parameters)
     return values.reduce(0, +) / Double(max(values.count, 1))
@@ -288,6 +255,7 @@ package final class AttributionRun {
       catalogue: catalogue.name, catalogueFingerprint: print, settings: settings, checks: checks,
       tracks: tracks, shard: request.shard,
       seconds: (ContinuousClock.now - started) / .seconds(1))
+    if !piece.isTrack { result.pieceName = URL(fileURLWithPath: request.piece).lastPathComponent }
     if !isCounterfactual { result.completeChecks() }
     return result
   }

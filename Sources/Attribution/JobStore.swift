@@ -2,9 +2,9 @@
 //
 // Tables: job (what is asked, who works on it until when, how far it is, what came out) and loss (one
 // number per key and track: base losses are shared by all jobs of a model, losses after unlearning
-// belong to one). A worker holds a lease that it renews; a lease that ran out may be taken by another,
-// which goes on from the losses that are there. Write-ahead log, synchronous: a kill at any moment
-// leaves a whole database.
+// belong to one). A worker holds a lease that it renews; a lease that ran out, or whose holder is dead on
+// the same machine (WorkerIdentity), may be taken by another, which goes on from the losses that are
+// there. Write-ahead log, synchronous: a kill at any moment leaves a whole database.
 
 package import Foundation
 internal import GRDB
@@ -117,19 +117,26 @@ package final class JobStore: Sendable {
     }
   }
 
-  /// Takes the oldest job that waits or whose worker has gone silent; nil when there is none.
+  /// Takes the oldest job that waits, whose worker has gone silent, or whose worker is dead on this
+  /// machine; nil when there is none.
   package func take(owner: String, now: Date = Date()) throws -> Job? {
     try write { db in
       let time = now.timeIntervalSince1970
-      guard
-        let id = try Int64.fetchOne(
-          db,
-          sql: """
-            SELECT id FROM job WHERE state = 'waiting'
-            OR (state = 'running' AND (lease_until IS NULL OR lease_until < ?))
-            ORDER BY id LIMIT 1
-            """, arguments: [time])
-      else { return nil }
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT id, state, owner, lease_until FROM job WHERE state IN ('waiting', 'running')
+          ORDER BY id
+          """)
+      let free = rows.first { row in
+        if row["state"] == "waiting" { return true }
+        guard let until: Double = row["lease_until"], let holder: String = row["owner"] else {
+          return true
+        }
+        return until < time || WorkerIdentity.isDead(holder)
+      }
+      guard let free else { return nil }
+      let id: Int64 = free["id"]
       try db.execute(
         sql: "UPDATE job SET state = 'running', owner = ?, lease_until = ? WHERE id = ?",
         arguments: [owner, time + Self.lease, id])

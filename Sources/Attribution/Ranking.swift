@@ -52,6 +52,8 @@ package struct Ranking: Sendable, Codable, Equatable {
   /// In words: what was asked of which model.
   package var question: String
   package var piece: String
+  /// The file or folder that the piece came from; nil for a track of the catalogue.
+  package var pieceName: String?
   package var model: String
   package var modelFingerprint: String
   package var catalogue: String

@@ -35,7 +35,7 @@ package struct RankingReport {
     let title = main.kind == "attribution" ? "What this piece owes" : "What this piece resembles"
     return """
       <!DOCTYPE html>
-      <html lang="en"><head><meta charset="utf-8"><title>\(escaped(title)): \(escaped(main.piece))</title>
+      <html lang="en"><head><meta charset="utf-8"><title>\(escaped(title)): \(escaped(main.pieceName ?? main.piece))</title>
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <style>\(Self.style)</style></head><body><main>
       <p class="kind \(main.kind)">\(main.kind)</p>
@@ -68,7 +68,7 @@ package struct RankingReport {
     table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
     th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
     th{font-weight:600;color:var(--soft);font-size:.85rem}td.n,th.n{text-align:right}
-    td.bar{width:8rem}td.bar div{height:.65rem;background:var(--accent);margin-top:.35rem}
+    td.bar{width:8rem;min-width:3rem}td.n{white-space:nowrap}td.bar div{height:.65rem;background:var(--accent);margin-top:.35rem}
     .scroll{overflow-x:auto}dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:1rem 0}
     dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}tr.own td{font-weight:600}
     .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}
@@ -87,7 +87,7 @@ package struct RankingReport {
 
   private func facts(_ ranking: Ranking) -> String {
     var facts = [
-      ("piece", ranking.piece),
+      ("piece", ranking.pieceName.map { "\($0) (\(ranking.piece))" } ?? ranking.piece),
       ("model", "\(ranking.model) (\(ranking.modelFingerprint.prefix(16))…)"),
       ("catalogue", "\(ranking.catalogue) (\(ranking.catalogueFingerprint.prefix(16))…)"),
       ("tracks scored", "\(ranking.tracks.count)"), ("method", ranking.method),
@@ -101,6 +101,14 @@ package struct RankingReport {
 
   private func table(_ ranking: Ranking) -> String {
     let top = max(ranking.tracks.first?.score ?? 0, .leastNormalMagnitude)
+    // One power of ten for the whole column, so that scores can be compared at a glance.
+    let largest = ranking.tracks.reduce(0) { max($0, abs($1.score)) }
+    let power = largest > 0 ? Int(log10(largest).rounded(.down)) : 0
+    let isScaled = !(-2...3).contains(power)
+    let unit = isScaled ? " (10<sup>\(power)</sup>)" : ""
+    func written(_ score: Double) -> String {
+      fixed(isScaled ? score / pow(10, Double(power)) : score, isScaled ? 2 : 4)
+    }
     let rows = ranking.tracks.prefix(shown).enumerated().map { place, entry in
       let track = entry.track
       let share = max(0, min(1, entry.score / top))
@@ -109,13 +117,13 @@ package struct RankingReport {
         <tr\(isOwn ? " class=\"own\"" : "")><td class="n">\(place + 1)</td>\
         <td>\(escaped(track.title.isEmpty ? track.id : track.title))\(isOwn ? " (the piece itself)" : "")</td>\
         <td>\(escaped(track.artist))</td><td>\(escaped(track.licence))</td>\
-        <td class="n">\(figure(entry.score))</td><td class="bar"><div style="width:\(fixed(100 * share, 1))%"></div></td></tr>
+        <td class="n">\(written(entry.score))</td><td class="bar"><div style="width:\(fixed(100 * share, 1))%"></div></td></tr>
         """
     }
     let more = ranking.tracks.count - shown
     return """
       <div class="scroll"><table><thead><tr><th class="n">rank</th><th>title</th><th>maker</th><th>licence</th>\
-      <th class="n">score</th><th></th></tr></thead><tbody>\(rows.joined())</tbody></table></div>
+      <th class="n">score\(unit)</th><th></th></tr></thead><tbody>\(rows.joined())</tbody></table></div>
       \(more > 0 ? "<p>and \(more) more in ranking.csv</p>" : "")
       """
   }

@@ -44,10 +44,11 @@ package struct ScoreCurves {
 
   private static let colours = ["#0b6e63", "#c2571a", "#5b4bb5", "#8a7a00", "#b0306a", "#3f7fbf"]
   private let width = 420.0
-  private let height = 260.0
+  private var height: Double { top + 214 }
   private let left = 46.0
   private let bottom = 34.0
-  private let top = 12.0
+  /// Above the plot: a line per curve, and the name of the vertical axis.
+  private var top: Double { 26 + 15 * Double(curves.count) }
   private let right = 12.0
 
   /// The figure.
@@ -103,16 +104,16 @@ package struct ScoreCurves {
       parts.append(
         "<polyline points=\"\(points.joined(separator: " "))\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"1.8\"/>"
       )
-      let line = top + 14 + 15 * Double(index)
+      let line = 12 + 15 * Double(index)
       parts.append(
-        "<path d=\"M\(width - 150) \(line - 4)h16\" stroke=\"\(colour)\" stroke-width=\"2\"/>"
-          + "<text x=\"\(width - 128)\" y=\"\(line)\">\(escaped(curve.name))</text>")
+        "<path d=\"M\(left) \(line - 4)h16\" stroke=\"\(colour)\" stroke-width=\"2\"/>"
+          + "<text x=\"\(left + 22)\" y=\"\(line)\">\(escaped(curve.name))</text>")
     }
     let label = isLogarithmic ? "softmax score" : "score, 0 … 1"
     return """
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(width) \(height)" role="img" aria-label="\(label) over rank">\
       \(parts.joined())<text x="\(width - right)" y="\(height - 4)" text-anchor="end">rank</text>\
-      <text x="4" y="\(top)">\(label)</text></svg>
+      <text x="4" y="\(top - 9)">\(label)</text></svg>
       """
   }
 

@@ -3,12 +3,11 @@
 //   codec        mean and deviation over time of the codec's latents (sums of code entries, or the
 //                catalogue's latents)
 //   activations  the model's own hidden states, averaged over time, each layer scaled to length 1
-//   embedding    vectors from a file (so that CLAP and the like can be brought in)
+//   embedding    vectors from a file (so that CLAP and the like can be brought in; Embeddings.swift)
 //
 // Features are standardised over the catalogue where their units differ, then compared by cosine.
 // Source: METHOD 6 “non-counterfactual methods”; pooling and standardisation are ours.
 
-package import Foundation
 package import Kernels
 import Models
 import Reporting
@@ -97,17 +96,6 @@ private func normalise(_ values: inout [Float], _ range: Range<Int>) {
   let length = values[range].reduce(0) { $0 + $1 * $1 }.squareRoot()
   guard length > 0 else { return }
   for i in range { values[i] /= length }
-}
-
-/// Vectors from a file: one tensor (D) per id.
-package struct EmbeddingFile {
-  private let store: TensorStore
-
-  package init(file: URL) throws { store = try TensorStore(file: file) }
-
-  /// The vector of `id`.
-  /// - Throws: `SafetensorsError.missing`.
-  package func vector(_ id: String) throws -> [Float] { try store.tensor(id).floats() }
 }
 
 /// Cosine of the piece's features with every track's, after standardising over the tracks.

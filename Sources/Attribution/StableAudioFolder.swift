@@ -52,6 +52,10 @@ struct StableAudioFolder: TrackSource {
   func item(_ id: String) throws -> LossItem {
     let file = folder.appendingPathComponent(id + ".npy")
     let (shape, values) = try numpyFloats(try bytes(id), file: file.path)
+    guard shape.count == 2 else {
+      throw AttributionError.badCatalogue(
+        file: file.path, reason: "its shape \(shape) is not (channels, frames)")
+    }
     let said = Self.metadata(folder.appendingPathComponent(id + ".json"))
     var mask = (said["padding_mask"] as? [NSNumber])?.map { $0.doubleValue > 0 }
     if mask?.count != shape[1] { mask = nil }
@@ -61,7 +65,7 @@ struct StableAudioFolder: TrackSource {
   }
 }
 
-/// The shape (two extents) and values of a NumPy array of half or single precision, row-major.
+/// The shape (one extent to four) and values of a NumPy array of half or single precision, row-major.
 /// - Throws: `AttributionError.badCatalogue`.
 func numpyFloats(_ data: Data, file: String) throws -> (shape: [Int], values: [Float]) {
   func bad(_ reason: String) -> AttributionError { .badCatalogue(file: file, reason: reason) }
@@ -84,10 +88,10 @@ func numpyFloats(_ data: Data, file: String) throws -> (shape: [Int], values: [F
   let shape = header[open.upperBound..<close].split(separator: ",").compactMap {
     Int($0.trimmingCharacters(in: .whitespaces))
   }
-  guard shape.count == 2, shape.allSatisfy({ $0 > 0 && $0 < 1 << 28 }) else {
-    throw bad("its shape \(shape) is not (channels, frames)")
-  }
-  let count = shape[0] * shape[1]
+  guard !shape.isEmpty, shape.count <= 4, shape.allSatisfy({ $0 > 0 && $0 < 1 << 28 }),
+    shape.reduce(1.0, { $0 * Double($1) }) < 0x1p40
+  else { throw bad("its shape is \(shape)") }
+  let count = shape.reduce(1, *)
   let half = header.contains("'<f2'")
   guard half || header.contains("'<f4'") else { throw bad("its numbers are not <f2 or <f4") }
   guard bytes.count - start == count * (half ? 2 : 4) else {

@@ -139,6 +139,34 @@ package final class DiffusionWorkspace {
     dInner = floats(2 * max(width, tokens * context, 256))
   }
 
+  /// Bytes of a workspace of that size.
+  package static func bytes(
+    _ network: DiffusionTransformer, frames: Int, tokens: Int, keepsLayers: Bool
+  ) -> Int {
+    let config = network.config
+    let (t, io, width, f) = (frames, config.channels, config.width, config.feedForward)
+    let (n, told) = (config.prefix + t, tokens * config.contextWidth)
+    let own = AttentionShape(
+      queries: n, keys: n, heads: config.heads, keyHeads: config.heads,
+      dimension: config.headDimension, isCausal: false)
+    let cross =
+      tokens == 0
+      ? nil
+      : AttentionShape(
+        queries: n, keys: tokens, heads: config.heads, keyHeads: config.contextHeads,
+        dimension: config.headDimension, isCausal: false)
+    let modulated = config.globalConditioning == .adaLN ? 6 * width + 2 * n * width : 0
+    let crossed = cross.map { 3 * n * width + $0.projections } ?? 0
+    let layer = modulated + crossed + 6 * n * width + own.projections + 3 * n * f
+    let ends = 5 * t * io + tokens * config.conditioningWidth + 4 * told + config.globalWidth
+    let vectors = 256 + 27 * width + 2 * max(width, told, 256)
+    let backward = 3 * n * width + 3 * n * f + max(own.projections, cross?.projections ?? 0)
+    let all =
+      (keepsLayers ? config.depth : 1) * layer + ends + vectors + backward
+      + (config.depth + 1) * n * width + max(own.scratch, cross?.scratch ?? 0)
+    return all * MemoryLayout<Float>.size
+  }
+
   /// One of the six parts of a layer's modulation (W).
   @_lifetime(immortal) func modulationPart(_ part: Int, slot: Int, width: Int) -> Span<Float> {
     let start = (slot * 6 + part) * width

@@ -55,7 +55,7 @@ struct Worker: ParsableCommand {
     let worker = JobWorker(
       store: jobs,
       cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache(),
-      owner: "\(ProcessInfo.processInfo.hostName)-\(getpid())-\(UInt32.random(in: 0...UInt32.max))",
+      owner: WorkerIdentity.make(),
       shouldStop: { StopSignal.isSet },
       note: { job, progress in sender?.progress(job: job, share: progress.share) })
     while !StopSignal.isSet {

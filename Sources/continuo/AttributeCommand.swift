@@ -82,6 +82,12 @@ struct AttributeRunCommand: ParsableCommand {
     name: .customLong("held-out"),
     help: "A catalogue that was not trained on, to see the collateral damage.")
   var heldOut: String?
+  @Option(help: "Vectors of other programs: safetensors, or a folder of .npy, one per track id.")
+  var embeddings: String?
+  @Flag(help: "A language model hears each track with its tags as the text.") var captions = false
+  @Option(help: "With --captions: what the piece was asked for.") var text: String?
+  @Option(parsing: .unconditional, help: "Megabytes to stay below; costs time when it is little.")
+  var memory: Int?
   @Option(help: "The job store; default: the user's own.") var store: String?
   @Option(help: "The folder of cached Fisher informations.") var cache: String?
   @Flag(help: "Put the job into the store for continuo-worker instead of doing it now.")
@@ -136,6 +142,10 @@ struct AttributeRunCommand: ParsableCommand {
     request.batch = batch
     request.threads = threads
     request.heldOut = heldOut.map(absolute)
+    request.embeddings = embeddings.map(absolute)
+    request.hearsCaptions = captions ? true : nil
+    request.text = text
+    request.memory = memory
     if let shard {
       let parts = shard.split(separator: "/").map { Int($0) ?? 0 }
       request.shard = parts.isEmpty ? [0, 0] : parts
