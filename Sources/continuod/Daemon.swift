@@ -22,6 +22,10 @@ struct Daemon {
   func run() throws {
     // Like other audio servers' helpers: before desktop programs, behind JACK. A refusal does no harm.
     _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -11)
+    // Linux shares the processor out between sessions first (sched_autogroup), and there only this counts.
+    if let group = try? FileHandle(forWritingTo: URL(fileURLWithPath: "/proc/self/autogroup")) {
+      try? group.write(contentsOf: Data("-11\n".utf8))
+    }
     let notifier = ServiceNotifier()
     let socket = try OSCServer(address: settings.oscBind, port: settings.oscPort)
     let loop = PollLoop(socket: socket.descriptor)
