@@ -22,17 +22,23 @@ struct SendCommand: ParsableCommand {
         continuo send /transport/continue
         continuo send /knob/drums/strength 1
         continuo send /prompt/load s:42
+        continuo send --addresses
       """)
 
   @Option(help: "Where the daemon listens.") var host = "127.0.0.1"
   @Option(help: "The daemon's OSC port.") var port: UInt16 = 9770
   @Option(parsing: .unconditional, help: "Seconds to wait for answers.") var wait = 0.3
   @Flag(help: "Answers as JSON, one line each.") var json = false
-  @ArgumentParser.Argument(help: "An OSC address, such as /status.") var address: String
+  @Flag(help: "Sends nothing and prints every address as a Markdown table.") var addresses = false
+  @ArgumentParser.Argument(help: "An OSC address, such as /status.") var address = ""
   @ArgumentParser.Argument(parsing: .captureForPassthrough, help: "Its arguments.") var arguments:
     [String] = []
 
   func run() throws {
+    if addresses {
+      print(AddressManual.markdown, terminator: "")
+      return
+    }
     guard address.hasPrefix("/") else {
       throw CommandError.badValue(
         option: "ADDRESS", value: address, expected: "an OSC address such as /status")

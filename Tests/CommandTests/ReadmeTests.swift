@@ -31,4 +31,15 @@ struct ReadmeTests {
       #expect(manual.contains("`continuo \(name)"), "\(name) is not in the README")
     }
   }
+
+  @Test("shows the addresses that there are; continuo send --addresses prints them")
+  func addresses() throws {
+    let readme = try String(
+      contentsOf: fixture("../../README.md").standardizedFileURL, encoding: .utf8)
+    let shown = readme.components(separatedBy: "<!-- osc -->\n").dropFirst().first?
+      .components(separatedBy: "<!-- /osc -->").first
+    let result = try runProgram("continuo", ["send", "--addresses"])
+    #expect(result.status == 0 && result.output.contains("`/knob/N/strength`"))
+    #expect(shown == result.output)
+  }
 }
