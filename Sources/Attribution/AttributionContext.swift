@@ -20,14 +20,16 @@ package final class AttributionContext {
 
   /// - Parameter request: names model, catalogue, threads (0 for one per processor), memory, and whether
   ///   captions are heard; all requests that share this agree in them.
+  /// - Parameter twins: tracks that are planted into the catalogue a second time.
   /// - Throws: what reading model and catalogue throws, `AttributionError.mismatch`, `.badSetting`.
-  package init(_ request: AttributionRequest) throws {
+  package init(_ request: AttributionRequest, twins: [String] = []) throws {
     let wanted = request.threads
     threads = wanted > 0 ? wanted : ProcessInfo.processInfo.activeProcessorCount
     hearsCaptions = request.hearsCaptions ?? false
     model = try AskedModel(
       folder: URL(fileURLWithPath: request.model), hearsText: hearsCaptions)
-    catalogue = try Catalogue(folder: URL(fileURLWithPath: request.catalogue))
+    let whole = try Catalogue(folder: URL(fileURLWithPath: request.catalogue))
+    catalogue = twins.isEmpty ? whole : try whole.planting(twinsOf: twins)
     if hearsCaptions && model.music == nil {
       throw AttributionError.badSetting(
         name: "--captions", value: "on",

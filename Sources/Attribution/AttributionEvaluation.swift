@@ -50,6 +50,24 @@ package struct RelativeRow: Sendable, Codable, Equatable {
   package let topPercent: Double
 }
 
+/// How two methods agree.
+package struct CorrelationRow: Sendable, Codable, Equatable {
+  package let methods: [String]
+  package let queries: Int
+  package let mean: Double
+}
+
+/// A generated piece, and the track that it continues, when one is known.
+package struct EvaluationPiece: Sendable {
+  package var path: String
+  package var track: String?
+
+  package init(path: String, track: String? = nil) {
+    self.path = path
+    self.track = track
+  }
+}
+
 /// The study's results.
 package struct EvaluationResult: Sendable, Codable, Equatable {
   package let model: String
@@ -59,6 +77,10 @@ package struct EvaluationResult: Sendable, Codable, Equatable {
   package let tracks: Int
   package var grid: [EvaluationRow]
   package var relatives: [RelativeRow]
+  /// Where the track ranks that a generated piece continues.
+  package var sources: [RelativeRow]
+  /// Mean of Spearman's rank correlation between methods, over pieces, relatives and twins.
+  package var correlations: [CorrelationRow]
   package var seconds: Double
 }
 
@@ -89,15 +111,21 @@ package final class AttributionEvaluation {
   /// - Parameters:
   ///   - queries: how many tracks are unlearned per cell.
   ///   - relatives: how many relatives are unlearned, with the first setting of the grid.
+  ///   - twins: how many tracks are planted into the catalogue a second time and unlearned.
   ///   - pieces: generated pieces (takes, codes, sound files).
   package func run(
-    grid: [EvaluationSetting], queries: Int, relatives: Int, pieces: [String]
+    grid: [EvaluationSetting], queries: Int, relatives: Int, twins: Int, pieces: [EvaluationPiece]
   ) throws -> EvaluationResult {
     let started = ContinuousClock.now
     let features = try context.trackFeatures()
     let chosen = representatives(of: features, count: queries)
     let versions = versions(limit: relatives)
-    let all = Double(max(grid.count * chosen.count + versions.count + pieces.count, 1))
+    let planted = representatives(of: features, count: twins).map {
+      context.catalogue.tracks[$0].id
+    }
+    for piece in pieces { _ = try piece.track.map { try context.catalogue.track($0) } }
+    let all = Double(
+      max(grid.count * chosen.count + versions.count + planted.count + pieces.count, 1))
     var done = 0.0
     func step(_ what: String) throws {
       try progress(done / all, what)
@@ -109,19 +137,37 @@ package final class AttributionEvaluation {
       for place in chosen {
         try step(setting.layers.rawValue)
         let id = context.catalogue.tracks[place].id
-        rankings.append((place, try rank(id, isTrack: true, setting, compares: false)[0]))
+        rankings.append((place, try rank(id, isTrack: true, setting, compares: false, context)[0]))
       }
       rows.append(row(setting, rankings, features))
     }
     var found: [(track: CatalogueTrack, rankings: [Ranking])] = []
+    var known: [(track: CatalogueTrack, rankings: [Ranking])] = []
+    var compared: [[Ranking]] = []
     if let setting = grid.first {
       for track in versions {
         try step("relatives")
-        found.append((track, try rank(track.id, isTrack: true, setting, compares: true)))
+        found.append((track, try rank(track.id, isTrack: true, setting, compares: true, context)))
       }
+      if !planted.isEmpty {
+        let doubled = try AttributionContext(base, twins: planted)
+        for track in doubled.catalogue.tracks where track.relativeKind == "twin" {
+          try step("twins")
+          found.append((track, try rank(track.id, isTrack: true, setting, compares: true, doubled)))
+        }
+      }
+      compared = found.map(\.rankings)
       for piece in pieces {
         try step("pieces")
-        for ranking in try rank(piece, isTrack: false, setting, compares: true) {
+        let rankings = try rank(piece.path, isTrack: false, setting, compares: true, context)
+        compared.append(rankings)
+        if let id = piece.track {
+          var source = try context.catalogue.track(id)
+          source.relativeOf = id
+          source.relativeKind = "continued"
+          known.append((source, rankings))
+        }
+        for ranking in rankings {
           if let place = curves.firstIndex(where: { $0.name == ranking.method }) {
             curves[place].rankings.append(ranking)
           } else {
@@ -134,11 +180,14 @@ package final class AttributionEvaluation {
       model: context.model.name, modelFingerprint: context.model.fingerprint,
       family: context.model.family, catalogue: context.catalogue.name,
       tracks: context.catalogue.tracks.count, grid: rows, relatives: relativeRows(found),
+      sources: relativeRows(known),
+      correlations: correlationRows(compared),
       seconds: (ContinuousClock.now - started) / .seconds(1))
   }
 
   private func rank(
-    _ piece: String, isTrack: Bool, _ setting: EvaluationSetting, compares: Bool
+    _ piece: String, isTrack: Bool, _ setting: EvaluationSetting, compares: Bool,
+    _ context: AttributionContext
   ) throws -> [Ranking] {
     var request = base
     request.piece = piece
@@ -152,6 +201,22 @@ package final class AttributionEvaluation {
     return try AttributionRun(request, store: store, cache: cache, context: context) {
       [progress] in try progress(-1, $0.message)
     }.run()
+  }
+
+  private func correlationRows(_ found: [[Ranking]]) -> [CorrelationRow] {
+    var values: [[String]: [Double]] = [:]
+    for rankings in found {
+      for (place, a) in rankings.enumerated() {
+        for b in rankings[(place + 1)...] {
+          guard let value = correlation(a, b) else { continue }
+          values[[a.method, b.method], default: []].append(value)
+        }
+      }
+    }
+    return values.sorted { $0.key.lexicographicallyPrecedes($1.key) }.map { methods, list in
+      CorrelationRow(
+        methods: methods, queries: list.count, mean: list.reduce(0, +) / Double(list.count))
+    }
   }
 
   /// Tracks that are another version of one in the catalogue, spread evenly.
@@ -223,53 +288,6 @@ package final class AttributionEvaluation {
         method: parts[0], kind: parts[1], queries: places.count,
         medianRank: Double(places.sorted()[places.count / 2]), topTwo: share { $0 <= 2 },
         topPercent: share { $0 <= limit })
-    }
-  }
-}
-
-extension EvaluationResult {
-  /// The tables as text, laid out like the poster's.
-  package var text: String {
-    func mark(_ isOn: Bool) -> String { isOn ? "✓" : " " }
-    var lines = ["\(family) \(model), \(tracks) tracks of \(catalogue)", ""]
-    lines.append(
-      "| target layers | rise | M_U | M_L | R | first | sim top 10 | sim bottom 10 | held-out loss | same leader |"
-    )
-    lines.append("|---|---|---|---|---|---|---|---|---|---|")
-    for row in grid {
-      let s = row.setting
-      let change = row.heldOutChange.map { fixed(100 * $0, 3) + " %" } ?? "–"
-      lines.append(
-        "| \(s.layers.rawValue) | \(s.rise) | \(mark(s.masksPiece)) | \(mark(s.masksTracks)) | "
-          + "\(fixed(row.meanRank, 1)) | \(fixed(100 * row.firstShare, 0)) % | "
-          + "\(fixed(row.topSimilarity, 2)) | \(fixed(row.bottomSimilarity, 2)) | \(change) | "
-          + "\(row.commonest) of \(row.queries) |")
-    }
-    guard !relatives.isEmpty else { return lines.joined(separator: "\n") + "\n" }
-    lines += ["", "| method | relatives | queries | median rank | first two | first percent |"]
-    lines.append("|---|---|---|---|---|---|")
-    for row in relatives {
-      lines.append(
-        "| \(row.method) | \(row.kind) | \(row.queries) | \(fixed(row.medianRank, 0)) | "
-          + "\(fixed(100 * row.topTwo, 0)) % | \(fixed(100 * row.topPercent, 0)) % |")
-    }
-    return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// Writes evaluation.json, evaluation.md and, with curves, their figures.
-  /// - Throws: `OutputError`.
-  package func write(to folder: URL, curves: [(name: String, rankings: [Ranking])]) throws {
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try AtomicFile.write(
-      try encoder.encode(self), to: folder.appendingPathComponent("evaluation.json"))
-    try AtomicFile.write(Data(text.utf8), to: folder.appendingPathComponent("evaluation.md"))
-    guard !curves.isEmpty else { return }
-    for (scale, name) in [(ScoreCurves.Scale.minMax, "curves"), (.softmax, "curves-softmax")] {
-      try AtomicFile.write(
-        Data(ScoreCurves(groups: curves, scale).svg.utf8),
-        to: folder.appendingPathComponent(name + ".svg"))
     }
   }
 }

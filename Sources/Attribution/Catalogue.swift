@@ -89,6 +89,33 @@ package final class Catalogue: Sendable {
     }
   }
 
+  private init(_ other: Catalogue, twins: [CatalogueTrack], source: any TrackSource) {
+    folder = other.folder
+    name = other.name
+    kind = other.kind
+    stepsPerSecond = other.stepsPerSecond
+    tracks = other.tracks + twins
+    self.source = source
+    places = Dictionary(
+      tracks.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// The catalogue with each of `ids` in it a second time, as the relative “ID (twin)” of kind twin. The
+  /// music is the same, the draws are not: they follow from the id.
+  /// - Throws: `AttributionError.noTrack`.
+  package func planting(twinsOf ids: [String]) throws -> Catalogue {
+    var originals: [String: String] = [:]
+    let twins = try ids.map { id in
+      var twin = try track(id)
+      twin.id = id + " (twin)"
+      twin.relativeOf = id
+      twin.relativeKind = "twin"
+      originals[twin.id] = id
+      return twin
+    }
+    return Catalogue(self, twins: twins, source: TwinSource(base: source, originals: originals))
+  }
+
   /// The entry of `id`.
   package func track(_ id: String) throws -> CatalogueTrack {
     guard let place = places[id] else {
@@ -121,6 +148,20 @@ protocol TrackSource: Sendable {
   func has(_ id: String) -> Bool
   func item(_ id: String) throws -> LossItem
   func bytes(_ id: String) throws -> Data
+}
+
+/// A source that knows some tracks by two names.
+private struct TwinSource: TrackSource {
+  let base: any TrackSource
+  let originals: [String: String]
+
+  func has(_ id: String) -> Bool { base.has(originals[id] ?? id) }
+  func bytes(_ id: String) throws -> Data { try base.bytes(originals[id] ?? id) }
+  func item(_ id: String) throws -> LossItem {
+    var item = try base.item(originals[id] ?? id)
+    item.id = id
+    return item
+  }
 }
 
 /// Lower-case hexadecimal digits.

@@ -57,7 +57,7 @@ package struct RankingReport {
       """
   }
 
-  private static let style = """
+  static let style = """
     :root{--ink:#1d2327;--soft:#5b666e;--line:#d8dee2;--accent:#0b6e63;--warn:#9a3b12;--bg:#fff}
     @media(prefers-color-scheme:dark){:root{--ink:#e7ecef;--soft:#9aa7af;--line:#37424a;--accent:#4cc2b3;--warn:#f0a073;--bg:#14191c}}
     body{font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--bg);margin:0}

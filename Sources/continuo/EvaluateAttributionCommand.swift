@@ -17,7 +17,9 @@ struct EvaluateAttributionCommand: ParsableCommand {
       says where they rank, beside similarity methods. With pieces draws their score curves. What was \
       computed is kept: the same command after an interruption goes on where it was.
 
-      Example: continuo evaluate attribution --catalogue Tracks --held-out Others --out study
+      Examples:
+        continuo evaluate attribution --catalogue Tracks --held-out Others --twins 40 --out study
+        continuo evaluate attribution --catalogue Tracks --out study more.safetensors=song-17
       """)
 
   @Option(help: "A model's name, or the path of its folder.") var model = "house"
@@ -27,6 +29,11 @@ struct EvaluateAttributionCommand: ParsableCommand {
   @Option(help: "The folder of the results.") var out: String
   @Option(parsing: .unconditional, help: "Tracks that are unlearned per setting.") var queries = 40
   @Option(parsing: .unconditional, help: "Relatives that are unlearned.") var relatives = 40
+  @Option(parsing: .unconditional, help: "Tracks that are planted a second time and unlearned.")
+  var twins = 0
+  @Flag(help: "A language model hears each track with its tags as the text.") var captions = false
+  @Option(parsing: .unconditional, help: "Megabytes to stay below; costs time when it is little.")
+  var memory: Int?
   @Option(help: "Layers, separated by commas.")
   var layers = "all-transformer,self-attention,cross-attention,cross-attention-kv"
   @Option(help: "Rises of the own loss, separated by commas.") var rises = "0.001,0.01"
@@ -43,7 +50,9 @@ struct EvaluateAttributionCommand: ParsableCommand {
   var threads = 0
   @Option(help: "The job store; default: the user's own.") var store: String?
   @Option(help: "The folder of cached Fisher informations.") var cache: String?
-  @Argument(help: "Generated pieces: takes, codes or sound files.") var pieces: [String] = []
+  @Argument(
+    help: "Generated pieces: takes, codes or sound files; PIECE=ID when it continues a track.")
+  var pieces: [String] = []
 
   func run() throws {
     let watch = InterruptWatch()
@@ -61,14 +70,14 @@ struct EvaluateAttributionCommand: ParsableCommand {
     }
     let result = try evaluation.run(
       grid: try grid(), queries: queries, relatives: relatives,
-      pieces: pieces.map { URL(fileURLWithPath: $0).standardizedFileURL.path })
+      twins: twins, pieces: pieces.map(piece))
     bar.finish()
     try result.write(to: URL(fileURLWithPath: out), curves: evaluation.curves)
     print(result.text)
   }
 
   private func request() throws -> AttributionRequest {
-    guard (1...100_000).contains(queries), relatives >= 0 else {
+    guard (1...100_000).contains(queries), relatives >= 0, twins >= 0 else {
       throw CommandError.badValue(option: "--queries", value: "\(queries)", expected: "at least 1")
     }
     var request = AttributionRequest(
@@ -80,9 +89,21 @@ struct EvaluateAttributionCommand: ParsableCommand {
     request.fisherTracks = fisherTracks
     request.candidates = candidates
     request.threads = threads
+    request.hearsCaptions = captions ? true : nil
+    request.memory = memory
     request.heldOut = heldOut.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
     try request.check()
     return request
+  }
+
+  /// PIECE or PIECE=ID; a file whose name holds the sign is a piece as it is.
+  private func piece(_ text: String) -> EvaluationPiece {
+    func path(_ text: String) -> String { URL(fileURLWithPath: text).standardizedFileURL.path }
+    guard !FileManager.default.fileExists(atPath: text), let sign = text.lastIndex(of: "=") else {
+      return EvaluationPiece(path: path(text))
+    }
+    return EvaluationPiece(
+      path: path(String(text[..<sign])), track: String(text[text.index(after: sign)...]))
   }
 
   private func grid() throws -> [EvaluationSetting] {

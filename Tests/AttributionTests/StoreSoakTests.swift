@@ -10,7 +10,7 @@ struct StoreSoakTests {
   @Test(
     "after every kill the database is whole, and the scores at the end are those of a quiet run")
   func kills() throws {
-    let isLong = ProcessInfo.processInfo.environment["CONTINUO_SOAK"] != nil
+    let isLong = ProcessInfo.processInfo.environment["CONTINUO_SOAK_PART"] == "store"
     let wanted = isLong ? 200 : 8
     let tiny = try TinyDiffusion(tracks: 40)
     let whole = try tiny.rank(request(tiny, 0, "quiet"), store: "quiet.sqlite")
