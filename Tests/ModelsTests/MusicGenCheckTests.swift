@@ -14,7 +14,7 @@ struct MusicGenCheckTests {
 
   @Test(
     "text, codec, decoder, greedy generation and continuation agree with transformers",
-    arguments: ["mono", "stereo"])
+    arguments: ["mono", "stereo", "short"])
   func agreement(name: String) throws {
     let folder = fixture("MusicGen/\(name)")
     let model = try MusicGen(folder: folder.appendingPathComponent("model"))
