@@ -102,7 +102,7 @@ let package = Package(
     .executableTarget(
       name: "continuod",
       dependencies: [
-        "Engine", "Models", "Kernels", "HouseModel", "Reporting",
+        "Engine", "Attribution", "Models", "Kernels", "HouseModel", "Reporting",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

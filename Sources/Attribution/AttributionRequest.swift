@@ -50,6 +50,8 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   package var text: String?
   /// Megabytes that a run may hold; nil for no limit. Activations are computed again to stay below.
   package var memory: Int?
+  /// The port of the daemon on this machine that is told about progress; nil for the worker's default.
+  package var replyPort: UInt16?
 
   package init(model: String, catalogue: String, piece: String, out: String) {
     self.model = model

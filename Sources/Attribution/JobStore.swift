@@ -29,6 +29,11 @@ package struct Job: Sendable, Equatable, Codable {
   package let created: Date
   /// The worker that holds the lease.
   package let owner: String?
+
+  /// What is asked; nil when it cannot be understood.
+  package var asked: AttributionRequest? {
+    try? JSONDecoder().decode(AttributionRequest.self, from: request)
+  }
 }
 
 /// The store. Safe to use from several threads and processes.

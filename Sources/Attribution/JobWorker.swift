@@ -9,7 +9,7 @@ package final class JobWorker {
   private let cache: URL
   private let owner: String
   private let shouldStop: () -> Bool
-  private let note: (Int64, AttributionProgress) -> Void
+  private let note: (Job, AttributionProgress) -> Void
 
   /// - Parameters:
   ///   - owner: a name that no other worker has.
@@ -17,7 +17,7 @@ package final class JobWorker {
   ///   - note: told about progress, for subscribers.
   package init(
     store: JobStore, cache: URL, owner: String, shouldStop: @escaping () -> Bool,
-    note: @escaping (Int64, AttributionProgress) -> Void
+    note: @escaping (Job, AttributionProgress) -> Void
   ) {
     self.store = store
     self.cache = cache
@@ -42,7 +42,7 @@ package final class JobWorker {
         try store.renew(
           job.id, owner: owner, progress: progress.share, message: progress.message,
           secondsLeft: progress.secondsLeft)
-        note(job.id, progress)
+        note(job, progress)
       }
       let rankings = try run.run()
       try RankingReport(rankings).write(to: URL(fileURLWithPath: request.out))

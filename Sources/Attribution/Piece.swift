@@ -55,8 +55,17 @@ package struct Piece: Sendable {
       throw AttributionError.badPiece(file: file.path, reason: "it holds no codes")
     }
     var maker = stored.metadata["model_fingerprint"] ?? stored.metadata["fingerprint"]
-    if let take { maker = Self.fingerprint(of: take) ?? maker }
-    item = Self.item(codes: stored.codes, books: stored.codebooks, mask: nil)
+    var mask: [Bool]?
+    if let take {
+      let said = Self.description(of: take)
+      maker = Self.fingerprint(said) ?? maker
+      // The prompt is the player's: the model hears it, and only what it added itself is unlearned.
+      let prompt = said["promptFrames"] as? Int ?? 0
+      if (1..<stored.frames).contains(prompt) {
+        mask = (0..<stored.frames).map { $0 >= prompt }
+      }
+    }
+    item = Self.item(codes: stored.codes, books: stored.codebooks, mask: mask)
     self.maker = maker
     isTrack = false
   }
@@ -104,11 +113,16 @@ package struct Piece: Sendable {
     }
   }
 
-  /// What take.json says about the model.
-  private static func fingerprint(of take: URL) -> String? {
-    guard let data = try? Data(contentsOf: take.appendingPathComponent("take.json")),
-      let json = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any]
-    else { return nil }
+  /// What take.json says; empty when it cannot be read.
+  private static func description(of take: URL) -> [String: Any] {
+    guard let data = try? Data(contentsOf: take.appendingPathComponent("take.json")) else {
+      return [:]
+    }
+    return (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] ?? [:]
+  }
+
+  /// What it says about the model.
+  private static func fingerprint(_ json: [String: Any]) -> String? {
     if let model = json["model"] as? [String: Any] { return model["fingerprint"] as? String }
     return json["fingerprint"] as? String ?? json["model_fingerprint"] as? String
   }

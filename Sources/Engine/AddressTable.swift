@@ -207,9 +207,13 @@ package enum AddressTable {
   private static let credits: [Address] = [
     .action(
       "/attribution/start", [Argument("take", .text(limit: 128))],
-      "Asks the worker whom a take owes most to; answers the job."),
+      "Asks continuo-worker whom a kept take owes most to; answers the job's number."),
     .action("/attribution/cancel", [Argument("job", .text(limit: 128))], "Ends a job."),
-    .event("/attribution/progress", "sf", "Job and how far it is, 0 … 1."),
-    .event("/attribution/result", "ss", "Job and its report as JSON."),
+    .event(
+      "/attribution/progress", "sff",
+      "Job, how far it is, 0 … 1, and the seconds left, −1 while nobody knows."),
+    .event(
+      "/attribution/result", "ss",
+      "Job and, as JSON, its state (done, failed or cancelled), take, report and first tracks."),
   ]
 }

@@ -42,10 +42,12 @@ package struct Configuration: Sendable, Equatable {
   package var record: String?
   package var allowsQuit = false
   package var state: String?
+  package var catalogue: String?
 
   static let keys = [
     "model", "weights", "threads", "bundle", "osc-port", "osc-bind", "jack-name", "jack-server",
     "connect", "record", "allow-quit", "state",
+    "catalogue",
   ]
 
   package init() {}
@@ -97,6 +99,7 @@ package struct Configuration: Sendable, Equatable {
       guard ["none", "system"].contains(value) else { throw refuse("none or system") }
       connect = value
     case "record": record = value
+    case "catalogue": catalogue = value
     case "allow-quit":
       guard ["yes", "no"].contains(value) else { throw refuse("yes or no") }
       allowsQuit = value == "yes"

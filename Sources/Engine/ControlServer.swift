@@ -27,6 +27,12 @@ package protocol ControlHost: AnyObject {
   func intercept(_ message: OSCMessage, from sender: OSCPeer) -> Bool
 }
 
+/// Somebody who asked for something whose answer takes a while.
+package struct WaitingAsker: Sendable, Equatable {
+  fileprivate let sender: OSCPeer
+  fileprivate let path: String
+}
+
 /// The control surface.
 package final class ControlServer {
   package let socket: OSCServer
@@ -36,6 +42,8 @@ package final class ControlServer {
   package weak var host: (any ControlHost)?
   private var schedule = OSCSchedule()
   private var isDumping = false
+  /// Whose action the host is performing now, until it is answered.
+  private var asker: WaitingAsker?
   private let log: Logger
 
   package init(socket: OSCServer, log: Logger) {
@@ -99,6 +107,22 @@ package final class ControlServer {
   package func setQuietly(_ address: String, _ value: OSCValue) throws {
     let setting = try parameters.set(address, value)
     announce(OSCMessage(address, [setting.value]))
+  }
+
+  /// Called by a host inside `perform`: nothing is answered now, `answer(_:with:)` does it later.
+  /// - Returns: who waits; nil when nobody asked over OSC.
+  package func answerLater() -> WaitingAsker? {
+    defer { asker = nil }
+    return asker
+  }
+
+  /// Answers somebody who was left waiting: `/reply` with the values, or `/error`.
+  package func answer(_ asker: WaitingAsker?, with result: Result<[OSCValue], any Error>) {
+    guard let asker else { return }
+    switch result {
+    case .success(let values): reply(to: asker.sender, path: asker.path, values)
+    case .failure(let error): answer(error, to: asker.sender, path: asker.path)
+    }
   }
 
   private func handle(_ message: OSCMessage, from sender: OSCPeer, received: Double) {
@@ -168,7 +192,10 @@ package final class ControlServer {
     case .action:
       let checked = try ParameterStore.check(arguments, of: row)
       if try !performHere(address, checked, sender: sender) {
+        asker = WaitingAsker(sender: sender, path: address)
+        defer { asker = nil }
         let lines = try host?.perform(address, checked) ?? []
+        guard asker != nil else { return }
         for line in lines.isEmpty ? [[.string("ok")]] : lines {
           reply(to: sender, path: address, line)
         }

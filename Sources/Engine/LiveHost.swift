@@ -32,12 +32,16 @@ package final class LiveHost: ControlHost {
   /// Set by `/quit` and by the session manager.
   package private(set) var wantsToQuit = false
   package var session: SessionClient?
+  /// Where attributions are asked for; nil when there is no worker to ask.
+  package var credits: (any CreditOffice)?
 
   let model: MusicGen
   let instrument: Instrument
   var options: Options
   let log: Logger
   let loader: Loader
+  /// Carries what is asked of `credits`: it must not wait behind takes that are being written.
+  let clerk = Loader()
   var library: PresetLibrary
   var state = TransportState.listening
   var latency = LatencyRecord()
@@ -120,7 +124,7 @@ package final class LiveHost: ControlHost {
   }
 
   package func intercept(_ message: OSCMessage, from sender: OSCPeer) -> Bool {
-    session?.take(message, from: sender) ?? false
+    session?.take(message, from: sender) == true || passOn(message, from: sender)
   }
 
   package func reading(_ address: String, slot: Int?) -> [OSCValue] {
@@ -189,9 +193,8 @@ package final class LiveHost: ControlHost {
     case "/state/load": try loadState(named: arguments[0].text ?? "")
     case "/take/keep": keepTake(named: try arguments.first?.text.map(DataFolders.checked))
     case "/take/list": return takeNames.map { [.string($0)] } + [[.int(Int32(takeNames.count))]]
-    case "/attribution/start", "/attribution/cancel":
-      throw ControlError.notNow(
-        what: "reach the worker", why: "use continuo attribute on the take instead")
+    case "/attribution/start": try startAttribution(ofTake: arguments[0].text ?? "")
+    case "/attribution/cancel": try cancelAttribution(arguments[0].text ?? "")
     default:
       if address.hasPrefix("/preset/") { return try performPreset(address, arguments) }
       if address.hasPrefix("/midi/") { return try performMIDI(address, arguments) }
@@ -209,6 +212,7 @@ package final class LiveHost: ControlHost {
   /// Takes in what the other threads have to say. Called by the poll loop, about 200 times per second.
   package func attend() {
     loader.deliver()
+    clerk.deliver()
     while let report = generator.reports.take() { tell(report) }
     for material in generator.takes.take() where options.records || !material.isAutomatic {
       write(material)

@@ -2,6 +2,7 @@
 //
 // K codebooks, T frames of 1/50 s; for stereo K = 8 in the order L1 R1 L2 R2 …. The layout is that of
 // transformers' EnCodec (ours: the file around it). Metadata says which model, seed and prompt made them.
+// A take's file has (T, K), as it was played; both are read, told apart by the K that is asked for.
 
 package import Foundation
 package import Reporting
@@ -56,18 +57,24 @@ package struct CodesFile: Sendable, Equatable {
     guard let tensor = file.tensors["codes"] else {
       throw SafetensorsError.missing(tensor: "codes", place: url.path)
     }
-    guard tensor.shape.count == 2, (1...64).contains(tensor.shape[0]) else {
+    guard tensor.shape.count == 2, tensor.shape.contains(where: { (1...64).contains($0) }) else {
       throw CodesFileError.wrongShape(file: url.path, shape: tensor.shape)
     }
-    let (K, T) = (tensor.shape[0], tensor.shape[1])
+    let isAsPlayed =
+      codebooks.map { tensor.shape[0] != $0 && tensor.shape[1] == $0 } ?? false
+    let (K, T) =
+      isAsPlayed ? (tensor.shape[1], tensor.shape[0]) : (tensor.shape[0], tensor.shape[1])
     if let codebooks, codebooks != K {
       throw CodesFileError.wrongCodebooks(file: url.path, found: K, expected: codebooks)
     }
-    let stored = try tensor.integers()  // (K, T)
+    guard (1...64).contains(K) else {
+      throw CodesFileError.wrongShape(file: url.path, shape: tensor.shape)
+    }
+    let stored = try tensor.integers()  // (K, T), or (T, K) as it was played
     var codes = [Int32](repeating: 0, count: stored.count)
     for k in 0..<K {
       for t in 0..<T {
-        let code = stored[k * T + t]
+        let code = stored[isAsPlayed ? t * K + k : k * T + t]
         if code < 0 || code >= cardinality ?? .max {
           throw CodesFileError.outOfRange(
             file: url.path, code: code, frame: t, codebook: k, cardinality: cardinality ?? .max)

@@ -1,5 +1,6 @@
-// Tells the daemon how far a job is: /attribution/progress s job f share, /attribution/result s s, in one
-// OSC datagram to the daemon's port on this machine. The daemon passes it on to its subscribers.
+// Tells the daemon how far a job is: /attribution/progress s job f share f seconds left, and what came out:
+// /attribution/result s job s json; each in one OSC datagram to the daemon's port on this machine. The
+// daemon passes it on to its subscribers.
 
 import Foundation
 
@@ -10,23 +11,26 @@ import Foundation
 /// Sends small OSC messages over UDP on the loopback interface; silent when nobody listens.
 final class ProgressSender {
   private let descriptor: Int32
-  private let port: UInt16
 
-  init(port: UInt16) {
-    self.port = port
+  init() {
     descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
 
-  func progress(job: Int64, share: Double) {
+  /// - Parameters:
+  ///   - share: 0 … 1.
+  ///   - secondsLeft: sent as −1 when nobody knows.
+  ///   - port: 0 for nobody.
+  func progress(job: Int64, share: Double, secondsLeft: Double?, to port: UInt16) {
     send(
-      string("/attribution/progress") + string(",sf") + string("\(job)")
-        + bytes(Float(share).bitPattern))
+      string("/attribution/progress") + string(",sff") + string("\(job)")
+        + bytes(Float(share).bitPattern) + bytes(Float(secondsLeft ?? -1).bitPattern), to: port)
   }
 
-  func result(job: Int64, json: String) {
-    send(string("/attribution/result") + string(",ss") + string("\(job)") + string(json))
+  func result(job: Int64, json: String, to port: UInt16) {
+    send(
+      string("/attribution/result") + string(",ss") + string("\(job)") + string(json), to: port)
   }
 
   /// An OSC string: its bytes, a zero, padded to four.
@@ -40,8 +44,8 @@ final class ProgressSender {
     [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> UInt32($0)) }
   }
 
-  private func send(_ message: [UInt8]) {
-    guard descriptor >= 0, message.count < 60000 else { return }
+  private func send(_ message: [UInt8], to port: UInt16) {
+    guard descriptor >= 0, port != 0, message.count < 60000 else { return }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_port = port.bigEndian

@@ -31,7 +31,8 @@ struct Worker: ParsableCommand {
   @Option(help: "The folder of cached Fisher informations; default: the user's own.")
   var cache: String?
   @Option(
-    name: .customLong("osc-port"), help: "The daemon's port, told about progress; 0 for none.")
+    name: .customLong("osc-port"),
+    help: "The port that is told about jobs which name none; 0 for none.")
   var oscPort: UInt16 = 9770
 
   static func main() {
@@ -51,17 +52,24 @@ struct Worker: ParsableCommand {
     StopSignal.watch()
     let jobs = try JobStore(
       file: store.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.store())
-    let sender = oscPort == 0 ? nil : ProgressSender(port: oscPort)
+    let sender = ProgressSender()
+    let usual = oscPort
+    func port(of job: Job) -> UInt16 { job.asked?.replyPort ?? usual }
     let worker = JobWorker(
       store: jobs,
       cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache(),
       owner: WorkerIdentity.make(),
       shouldStop: { StopSignal.isSet },
-      note: { job, progress in sender?.progress(job: job, share: progress.share) })
+      note: { job, progress in
+        sender.progress(
+          job: job.id, share: progress.share, secondsLeft: progress.secondsLeft, to: port(of: job))
+      })
     while !StopSignal.isSet {
       if let job = try worker.runOne() {
         print("job \(job.id): \(job.state.rawValue), \(printable(job.message))")
-        if job.state == .done { sender?.result(job: job.id, json: Self.summary(of: job)) }
+        if job.state == .done || job.state == .failed {
+          sender.result(job: job.id, json: Self.summary(of: job), to: port(of: job))
+        }
       } else if once {
         return
       } else {
@@ -70,18 +78,22 @@ struct Worker: ParsableCommand {
     }
   }
 
-  /// The first five tracks, small enough for a datagram.
+  /// How it ended, and the first five tracks: small enough for a datagram.
   private static func summary(of job: Job) -> String {
-    guard let folder = job.result,
-      let ranking = try? Ranking(folder: URL(fileURLWithPath: folder))
-    else { return "{}" }
-    let tracks: [[String: Any]] = ranking.tracks.prefix(5).enumerated().map { place, entry in
-      [
-        "rank": place + 1, "id": entry.track.id, "title": entry.track.title,
-        "artist": entry.track.artist, "licence": entry.track.licence, "score": entry.score,
-      ]
+    var summary: [String: Any] = ["state": job.state.rawValue, "message": job.message]
+    if let piece = job.asked?.piece {
+      summary["take"] = URL(fileURLWithPath: piece).lastPathComponent
     }
-    let summary: [String: Any] = ["kind": ranking.kind, "report": folder, "tracks": tracks]
+    if let folder = job.result, let ranking = try? Ranking(folder: URL(fileURLWithPath: folder)) {
+      summary["kind"] = ranking.kind
+      summary["report"] = folder
+      summary["tracks"] = ranking.tracks.prefix(5).enumerated().map { place, entry in
+        [
+          "rank": place + 1, "id": entry.track.id, "title": entry.track.title,
+          "artist": entry.track.artist, "licence": entry.track.licence, "score": entry.score,
+        ] as [String: Any]
+      }
+    }
     let data = try? JSONSerialization.data(
       withJSONObject: summary, options: [.sortedKeys, .withoutEscapingSlashes])
     return data.map { String(decoding: $0, as: UTF8.self) } ?? "{}"

@@ -60,6 +60,10 @@ struct Daemon {
     let host = LiveHost(
       server: server, generator: generator, exchange: exchange, port: port, model: model,
       library: PresetLibrary(), options: options, log: log)
+    host.credits = AttributionDesk(
+      model: location.folder,
+      catalogue: settings.catalogue.map { URL(fileURLWithPath: $0) }
+        ?? options.folders.data.appendingPathComponent("catalogues/\(location.name)"))
     generator.start()
     for bundle in settings.bundles { host.load(bundle: bundle) }
     if let state = settings.state { try? host.loadState(named: state) }

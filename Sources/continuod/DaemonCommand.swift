@@ -39,6 +39,9 @@ struct DaemonCommand: ParsableCommand {
   var connect: String?
   @Option(help: "A configuration file; options given here win.") var config: String?
   @Option(help: "A folder: every continuation is kept there as a take.") var record: String?
+  @Option(
+    help: "The training catalogue of the model, for /attribution/start (default: the user's own).")
+  var catalogue: String?
   @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4 (default: f32).")
   var weights: String?
   @Option(help: "Compute threads; 0 for one per core, at most 8 (default: 0).") var threads: Int?
@@ -65,6 +68,7 @@ struct DaemonCommand: ParsableCommand {
     if let jackServer { result.jackServer = jackServer }
     if let connect { result.connect = connect }
     if let record { result.record = record }
+    if let catalogue { result.catalogue = catalogue }
     if let weights { result.weights = weights }
     if let threads { result.threads = threads }
     if allowQuit { result.allowsQuit = true }

@@ -16,8 +16,11 @@ private final class Notebook: ControlHost {
   }
   func commit() { commits += 1 }
   func reading(_ address: String, slot: Int?) -> [OSCValue] { [.string("read \(address)")] }
+  var later: (() -> WaitingAsker?)?
+  var asker: WaitingAsker?
   func perform(_ address: String, _ arguments: [OSCValue]) throws -> [[OSCValue]] {
     changes.append("\(address) \(arguments)")
+    if let later { asker = later() }
     return []
   }
   func slot(ofTrait id: String) -> Int? { id == "drums" ? 3 : nil }
@@ -193,6 +196,22 @@ private final class Desk {
     desk.server.service(now: now + 200)
     #expect(desk.server.lateCount == 1)
     #expect(desk.host.changes.count == 4)
+  }
+
+  @Test func anAnswerMayComeLater() throws {
+    let desk = try Desk()
+    #expect(desk.server.answerLater() == nil, "nobody asked")
+    desk.host.later = { desk.server.answerLater() }
+    #expect(desk.ask("/knobs/zero") == [])
+    let first = desk.host.asker
+    #expect(first != nil)
+    desk.server.answer(first, with: .success([.string("17")]))
+    #expect(desk.answers() == [OSCMessage("/reply", [.string("/knobs/zero"), .string("17")])])
+    desk.server.answer(first, with: .failure(ControlError.noSuch(what: "take", name: "x")))
+    #expect(desk.answers().first?.path == "/error")
+    desk.host.later = nil
+    #expect(
+      desk.ask("/knobs/zero") == [OSCMessage("/reply", [.string("/knobs/zero"), .string("ok")])])
   }
 
   @Test func packetsThatKillOtherServersAreSurvived() throws {

@@ -19,6 +19,20 @@ struct CodesFileTests {
     #expect(try tensor.integers() == [1, 3, 5, 2, 4, 6])
   }
 
+  @Test("a take's file, frame by frame, gives the same codes")
+  func asPlayed() throws {
+    let url = folder.file("codes.safetensors")
+    try SafetensorsWriter.write(
+      [.init(name: "codes", shape: [3, 2], integers: [1, 2, 3, 4, 5, 6])], to: url)
+    #expect(try CodesFile(contentsOf: url, codebooks: 2).codes == [1, 2, 3, 4, 5, 6])
+    let long = (0..<200).map { Int32($0) }
+    try SafetensorsWriter.write([.init(name: "codes", shape: [100, 2], integers: long)], to: url)
+    #expect(try CodesFile(contentsOf: url, codebooks: 2).codes == long)
+    #expect(throws: CodesFileError.wrongShape(file: url.path, shape: [100, 2])) {
+      try CodesFile(contentsOf: url)
+    }
+  }
+
   @Test("no frames are a file too")
   func empty() throws {
     let url = folder.file("codes.safetensors")

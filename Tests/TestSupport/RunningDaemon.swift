@@ -35,6 +35,7 @@ package final class RunningDaemon {
       "XDG_CONFIG_HOME": home.url.appendingPathComponent("config").path,
       "XDG_DATA_HOME": home.url.appendingPathComponent("data").path,
       "XDG_CACHE_HOME": home.url.appendingPathComponent("cache").path,
+      "XDG_STATE_HOME": home.url.appendingPathComponent("state").path,
     ]) { $1 }
     let log = home.file("log")
     try Data().write(to: log)
