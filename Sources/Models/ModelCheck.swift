@@ -123,6 +123,24 @@ package final class CheckSheet {
       excused > 0 ? "\(excused) ties in the reference differ" : "")
   }
 
+  /// Compares integers of which the share `least` must be equal.
+  package func compareShare(
+    _ name: String, _ computed: [Int32], expected: [Int32], least: Double, note: String = ""
+  ) {
+    guard expected.count == computed.count, !expected.isEmpty else {
+      record(
+        name, .infinity, .infinity, 1 - least, .failed,
+        "\(computed.count) values were computed for \(expected.count)")
+      return
+    }
+    let differing = zip(expected, computed).count { $0 != $1 }
+    let share = Double(differing) / Double(expected.count)
+    let words = "\(expected.count - differing) of \(expected.count) places are the same"
+    record(
+      name, Double(differing), share, 1 - least, share <= 1 - least ? .ok : .failed,
+      note.isEmpty || differing == 0 ? words : "\(words); \(note)")
+  }
+
   /// Says that `name` is an input that the computation read, so there is nothing to compare.
   package func input(_ name: String) {
     guard has(name) else { return }

@@ -12,9 +12,12 @@ struct ActivityCatalogue {
     var id: String
     var tags: [String]?
     var split: String?
+    /// The tags that are no instruments, where the catalogue tells them apart.
+    var style: String?
+    var key: String?
     var activity: [String: [[Int]]]?
 
-    private enum CodingKeys: String, CodingKey { case id, tags, split, activity }
+    private enum CodingKeys: String, CodingKey { case id, tags, split, style, key, activity }
 
     init(from decoder: any Decoder) throws {
       let table = try decoder.container(keyedBy: CodingKeys.self)
@@ -25,6 +28,8 @@ struct ActivityCatalogue {
         tags = [text]
       }
       split = try? table.decodeIfPresent(String.self, forKey: .split)
+      style = try? table.decodeIfPresent(String.self, forKey: .style)
+      key = try? table.decodeIfPresent(String.self, forKey: .key)
       activity = try? table.decodeIfPresent([String: [[Int]]].self, forKey: .activity)
     }
   }

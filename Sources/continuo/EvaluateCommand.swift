@@ -6,7 +6,7 @@ struct EvaluateCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "evaluate", abstract: "Measures quality.",
     subcommands: [
-      EvaluateAttributionCommand.self, EvaluateProbesCommand.self, EvaluateQuantisationCommand.self,
-      EvaluateSteeringCommand.self,
+      EvaluateAttributionCommand.self, EvaluateCodecCommand.self, EvaluateHouseCommand.self,
+      EvaluateProbesCommand.self, EvaluateQuantisationCommand.self, EvaluateSteeringCommand.self,
     ])
 }

@@ -13,7 +13,9 @@ struct ModelCheckCommand: ParsableCommand {
     abstract: "Compares this build with reference values.",
     discussion: """
       Reads every *.safetensors of GOLDEN_DIR as the oracle scripts write them, computes each tensor \
-      that it knows, and prints name, largest absolute error, relative error, tolerance and verdict.
+      that it knows, and prints name, largest absolute error, relative error, tolerance and verdict. \
+      agreement.safetensors (Training/agreement.py) holds the reference's most likely codes: 99.5 % of \
+      them must be chosen here too.
 
       Example: continuo model check OUT/model OUT
       """)
@@ -38,6 +40,8 @@ struct ModelCheckCommand: ParsableCommand {
         try AttributionCheck(diffusion: folder, sheet: sheet).run()
       } else if AttributionCheck.knowsLanguage(sheet) {
         try AttributionCheck(language: folder, sheet: sheet).run()
+      } else if let loaded, AgreementCheck.knows(sheet) {
+        try AgreementCheck(model: loaded, sheet: sheet, pool: pool).run()
       } else if let loaded, MusicGenCheck.knows(sheet) {
         try MusicGenCheck(model: loaded, sheet: sheet, pool: pool).run()
       }

@@ -26,4 +26,19 @@ struct FourierTransformTests {
       }
     }
   }
+
+  @Test("the autocorrelation of a padded signal is the sum that defines it")
+  func autocorrelation() {
+    var random = TestRandom(seed: 5)
+    let signal = random.normal(24)
+    let padded = signal + [Float](repeating: 0, count: 40)
+    var found = [Float](repeating: 0, count: 64)
+    let transform = FourierTransform(length: 64)
+    // Twice: the second time the inverse plan is there already.
+    for _ in 0..<2 { transform.autocorrelation(of: padded, into: &found) }
+    for lag in 0..<24 {
+      let expected = (lag..<24).reduce(Float(0)) { $0 + signal[$1] * signal[$1 - lag] }
+      #expect(abs(found[lag] - expected) < 1e-4)
+    }
+  }
 }

@@ -1,6 +1,6 @@
-"""Writes the shipped catalogue: `python -m Training.catalogue --work DIR --out DIR`.
+"""Writes the shipped catalogue: `python -m Training.catalogue --work DIR --out DIR`, and the songs that examine: `--split test --out DIR`.
 
-catalogue.json      format, licence, maker, and one entry per training track: id, title, artist, licence, tags, seconds, split, seed, style,
+catalogue.json      format, licence, maker, and one entry per track: id, title, artist, licence, tags, seconds, split, seed, style,
                     bpm, key, programs, sections (from bar lines), activity per group as [first, last + 1] in steps of 20 ms (gaps shorter than
                     half a second closed), and where there is one, relative: {of: id, kind: mix | tempo | key | instruments}
 codes.safetensors   one int16 tensor [4, 1600] per track, named by its id: codes of the house codec, 50 steps a second
@@ -57,12 +57,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     workspace.add_option(parser)
     parser.add_argument("--split", default="train")
+    parser.add_argument("--songs", type=int, help="at most so many songs, the first ones")
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     codes, flags = codes_array(options.work, options.split)
     activity = workspace.array(options.work, "activity", options.split)
     tracks, tensors = [], {}
-    for index in np.flatnonzero(flags):
+    for index in np.flatnonzero(flags)[:options.songs]:
         tracks.append(entry(options.split, int(index), activity[index]))
         tensors[tracks[-1]["id"]] = np.ascontiguousarray(codes[index])
     known = set(tensors)
