@@ -27,7 +27,13 @@ package struct EnCodecWeights {
   package init(prefix: String = "audio_encoder.", store: TensorStore) {
     self.init(prefix: prefix) { name in
       guard let tensor = store.tensors[name] else { return nil }
-      return (tensor.shape, tensor.floats)
+      return (
+        tensor.shape,
+        {
+          defer { tensor.releasePages() }
+          return try tensor.floats()
+        }
+      )
     }
   }
 

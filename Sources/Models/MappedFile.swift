@@ -86,9 +86,16 @@ internal import Reporting
   }
 
   /// Gives the memory of the pages that were read back to the system; they are read again when wanted.
-  package func releasePages() {
-    guard isMapped, count > 0 else { return }
-    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: base), count, MADV_DONTNEED)
+  package func releasePages() { releasePages(0..<count) }
+
+  /// Does so for the pages that hold the bytes in `range`.
+  package func releasePages(_ range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= count, "outside the file")
+    guard isMapped, !range.isEmpty else { return }
+    let page = Int(getpagesize())
+    let first = range.lowerBound / page * page
+    let start = unsafe UnsafeMutableRawPointer(mutating: base + first)
+    _ = unsafe madvise(start, range.upperBound - first, MADV_DONTNEED)
   }
 
   /// Where byte `offset` lies. Valid as long as the object lives.

@@ -24,6 +24,7 @@ package enum ModelFingerprint {
       hash.update(data: Array("\(tensor.name)\0\(tensor.type.rawValue)\0\(shape)\0".utf8))
       let bytes = tensor.bytes
       unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+      tensor.releasePages()
     }
     return hexadecimal(hash.finalize())
   }

@@ -93,6 +93,7 @@ package struct PreparedWeights: Sendable {
       WeightMatrix.convert(to: entry.layout, in: buffer, offset: entry.offset, pool: pool) {
         source.decode(row: $0, into: &$1)
       }
+      store.tensors[entry.name]?.releasePages()
       progress(Double(index + 1) / Double(planned.count))
     }
     let digests = Self.digests(of: planned, in: buffer, pool: pool)

@@ -24,6 +24,10 @@ package struct Tensor: Sendable {
     }
   }
 
+  /// Gives the memory that its bytes take back to the system; they are read again when wanted. For who
+  /// has made a copy.
+  package func releasePages() { file.releasePages(offset..<offset + count * type.size) }
+
   /// All elements as float32, converted from whatever float type is stored.
   /// - Throws: `SafetensorsError.wrongType` for integer tensors.
   package func floats() throws -> [Float] {
