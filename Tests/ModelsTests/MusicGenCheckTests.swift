@@ -23,6 +23,18 @@ struct MusicGenCheckTests {
     for result in results { #expect(result.status == .ok, "\(result)") }
   }
 
+  @Test("the same values agree with every instruction set", arguments: ["mono", "short"])
+  func everyInstructionSet(name: String) throws {
+    let folder = fixture("MusicGen/\(name)")
+    let model = try MusicGen(folder: folder.appendingPathComponent("model"))
+    for set in InstructionSet.allCases {
+      let results = try set.use {
+        try check(model, golden: folder.appendingPathComponent("golden.safetensors"))
+      }
+      for result in results ?? [] { #expect(result.status == .ok, "\(set): \(result)") }
+    }
+  }
+
   @Test("a golden value moved by 1 % of its tensor's range fails, and only that tensor")
   func tampering() throws {
     let source = fixture("MusicGen/mono")

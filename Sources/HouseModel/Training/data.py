@@ -10,7 +10,8 @@ STEP = 640
 class Windows:
     """Random windows of `steps` codec steps from the rendered songs of a split.
 
-    `draw(n)` -> audio [n, 1, steps * 640] float32 in -1 ... 1 and activity [n, steps, 5] float32.
+    `draw(n)` -> audio [n, 1, steps * 640] float32 in -1 ... 1 and activity [n, steps, 5] float32; `places` then says which song each is from,
+    and from which step on.
     """
 
     def __init__(self, work, split, steps, seed=0, quietest=-45.0):
@@ -25,7 +26,7 @@ class Windows:
         self.songs = workspace.rendered(self.work, self.split)
 
     def draw(self, n):
-        audio, activity = [], []
+        audio, activity, self.places = [], [], []
         while len(audio) < n:
             song = self.rng.choice(self.songs)
             at = int(self.rng.integers(0, workspace.STEPS - self.steps + 1))
@@ -33,5 +34,6 @@ class Windows:
             if 10 * np.log10(np.mean(x * x) + 1e-12) < self.quietest:
                 continue
             audio.append(x)
+            self.places.append((int(song), at))
             activity.append(self.activity[song, at:at + self.steps].astype(np.float32))
         return torch.from_numpy(np.stack(audio))[:, None], torch.from_numpy(np.stack(activity))

@@ -1,7 +1,7 @@
 """The recogniser: which groups sound in each second. A small 1-D convolutional network over log-mel frames.
 
-In: 32 kHz mono audio. Front end: STFT (Hann window of 1024, hop 640, centred, reflect padding), power, 64 mel bands, natural log of
-(energy + 1e-5) -> (64, frames), 50 frames a second. Network: four convolutions, each followed by ReLU, strides 1 2 2 1, so 12.5
+In: 32 kHz mono audio. Front end: STFT (Hann window of 2048, hop 640, centred, reflect padding), power, 96 mel bands, natural log of
+(energy + 1e-5) -> (96, frames), 50 frames a second. Network: five convolutions, each followed by ReLU, strides 1 2 2 1 1, so 12.5
 frames a second; the last hidden layer (128) is the embedding for Frechet distances; a 1 x 1 convolution gives 5 logits per frame.
 Out per second: the mean of the logits of its frames. It is no part of the generator and shares nothing with it.
 """
@@ -13,12 +13,12 @@ import torch
 from .codec_losses import mel_matrix
 from .note import GROUPS
 
-WINDOW, HOP, BANDS, HIDDEN = 1024, 640, 64, 128
-LAYERS = ((BANDS, 128, 5, 1, 1), (128, 128, 5, 2, 1), (128, 160, 5, 2, 1), (160, HIDDEN, 5, 1, 2))     # in, out, kernel, stride, dilation
+WINDOW, HOP, BANDS, HIDDEN = 2048, 640, 96, 128
+LAYERS = ((BANDS, 160, 5, 1, 1), (160, 192, 5, 2, 1), (192, 224, 5, 2, 1), (224, 224, 5, 1, 1), (224, HIDDEN, 3, 1, 2))     # in, out, kernel, stride, dilation
 
 
 def front_end(audio, mel, window):
-    """audio [batch, samples], a multiple of 640 -> log-mel [batch, 64, samples / 640]."""
+    """audio [batch, samples], a multiple of 640 -> log-mel [batch, bands, samples / 640]."""
     s = torch.stft(audio, WINDOW, HOP, window=window, center=True, pad_mode="reflect", return_complex=True)[..., :-1]
     power = s.real.square() + s.imag.square()
     return torch.log(mel.t() @ power + 1e-5)
@@ -78,9 +78,9 @@ def export(model, path, figures):
     save_file(tensors, os.path.join(path, "recogniser.safetensors"))
     note = dict(
         format="continuo-recogniser", version=1, licence="CC0-1.0", made_by="Continuo house band", sampling_rate=32000, groups=list(GROUPS),
-        front_end=dict(window=WINDOW, hop=HOP, window_shape="periodic Hann, tensor window", centred=True, padding="reflect, 512 samples at both ends",
-                       frames="frame t is centred on sample 640 t; samples / 640 frames", spectrum="power, 513 bins, no scaling",
-                       mel="tensor mel [513, 64], applied to the power", log="natural log of (energy + 1e-5)"),
+        front_end=dict(window=WINDOW, hop=HOP, window_shape="periodic Hann, tensor window", centred=True, padding=f"reflect, {WINDOW // 2} samples at both ends",
+                       frames="frame t is centred on sample 640 t; samples / 640 frames", spectrum=f"power, {WINDOW // 2 + 1} bins, no scaling",
+                       mel=f"tensor mel [{WINDOW // 2 + 1}, {BANDS}], applied to the power", log="natural log of (energy + 1e-5)"),
         input="per band: x * input.scale + input.shift",
         layers=[dict(kind="convolution", tensor=f"convolution.{n}", input=i, output=o, kernel=k, stride=s, dilation=d, padding=d * (k - 1) // 2, padding_value=0, activation="relu") for n, (i, o, k, s, d) in enumerate(LAYERS)],
         embedding="output of the last layer, 128 channels at 12.5 Hz",

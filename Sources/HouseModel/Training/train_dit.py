@@ -1,8 +1,8 @@
 """Trains the diffusion transformer: `python -m Training.train_dit --work DIR --house DIR --minutes 20 [--resume] [--out DIR]`.
 
 The layout of stable-audio-tools: `create_model_from_config` reads the written model_config.json, the checkpoint's names are its names. v-objective,
-alpha = cos(pi t / 2), sigma = sin(pi t / 2), t uniform; latents of the house codec before its quantiser, each channel normalised to mean 0 and deviation 1
-(tensors latent.mean, latent.deviation in normalisation.safetensors); cross-attention on the states of the house model's text encoder (before
+alpha = cos(pi t / 2), sigma = sin(pi t / 2), t uniform; latents of the house codec as its quantiser gives them back from the codes of tokenise.py, so that the
+catalogue, which ships as codes, holds the very latents that were trained on; each channel normalised to mean 0 and deviation 1 (tensors latent.mean, latent.deviation in normalisation.safetensors); cross-attention on the states of the house model's text encoder (before
 enc_to_dec_proj; zero vectors where the caption is dropped, 20 %), a prepended global token from the length in seconds.
 """
 import argparse
@@ -22,7 +22,7 @@ from . import shapes, text, workspace
 from .captions import caption
 from .catalogue_plan import song
 from .note import GROUPS
-from .tokenise import codes_array, latents_array
+from .tokenise import codes_array
 from .windows import pad
 
 TOKENS, SECONDS_MAXIMUM = 48, 32
@@ -61,31 +61,50 @@ class Conditioned(torch.nn.Module):
         return self.model.model(x, t, cross_attn_cond=told, global_embed=token)
 
 
-def normalisation(work):
+def books(house):
+    """The codec's codebooks, [4, 1024, 64]."""
+    return torch.stack([layer.codebook.embed.float() for layer in house.audio_encoder.quantizer.layers[:shapes.BOOKS]])
+
+
+def latents(codes, tables):
+    """codes [..., 4, steps] -> [..., 64, steps]: the sum of the books' vectors."""
+    codes = torch.from_numpy(np.asarray(codes, dtype=np.int64))
+    return sum(tables[k][codes[..., k, :]] for k in range(shapes.BOOKS)).transpose(-1, -2)
+
+
+def normalisation(work, tables):
     """Mean and deviation of every latent channel over 64 training songs, [64] each."""
-    _, flags = codes_array(work, "train")
-    chosen = np.flatnonzero(flags)[:64]
-    x = torch.from_numpy(latents_array(work, "train")[chosen].astype(np.float32))
+    codes, flags = codes_array(work, "train")
+    x = latents(codes[np.flatnonzero(flags)[:64]], tables)
     return x.mean((0, 2)), x.std((0, 2)) + 1e-4
 
 
 class LatentWindows:
     """Random windows of normalised latents with padded text ids of their captions."""
 
-    def __init__(self, work, split, tokenizer, statistics, seed):
-        self.latents, self.activity = latents_array(work, split), workspace.array(work, "activity", split)
-        self.songs = np.flatnonzero(codes_array(work, split)[1])
+    def __init__(self, work, split, tokenizer, statistics, tables, seed):
+        self.codes, flags = codes_array(work, split)
+        self.activity, self.songs, self.tables = workspace.array(work, "activity", split), np.flatnonzero(flags), tables
         self.split, self.tokenizer, self.rng, (self.mean, self.deviation) = split, tokenizer, np.random.default_rng(seed), statistics
+        self.facts = {}
+
+    def about(self, index):
+        """The song without its notes."""
+        if index not in self.facts:
+            piece = song(self.split, index)
+            piece.notes, piece.bars = {}, []
+            self.facts[index] = piece
+        return self.facts[index]
 
     def draw(self, batch, steps):
         xs, texts = [], []
         for _ in range(batch):
             index, at = int(self.rng.choice(self.songs)), int(self.rng.integers(0, workspace.STEPS - steps + 1))
-            x = torch.from_numpy(self.latents[index, :, at:at + steps].astype(np.float32))
+            x = latents(self.codes[index, :, at:at + steps], self.tables)
             xs.append((x - self.mean[:, None]) / self.deviation[:, None])
             active = self.activity[index, at:at + steps]
             groups = [g for n, g in enumerate(GROUPS) if active[:, n].mean() > 0.08]
-            texts.append(self.tokenizer(caption(song(self.split, index), groups, random.Random(int(self.rng.integers(1 << 62)))))[:TOKENS])
+            texts.append(self.tokenizer(caption(self.about(index), groups, random.Random(int(self.rng.integers(1 << 62)))))[:TOKENS])
         return torch.stack(xs), texts
 
 
@@ -129,7 +148,8 @@ def main():
     torch.manual_seed(6)
     house = MusicgenForConditionalGeneration.from_pretrained(options.house).float().eval()
     model = Conditioned()
-    statistics = normalisation(options.work)
+    tables = books(house)
+    statistics = normalisation(options.work, tables)
     optimiser = torch.optim.AdamW(model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.01)
     path, update, spent = os.path.join(options.work, "dit.pt"), 0, 0.0
     if options.resume and os.path.exists(path):
@@ -138,8 +158,8 @@ def main():
         optimiser.load_state_dict(kept["optimiser"])
         update, spent = kept["update"], kept["spent"]
     tokenizer = text.Tokenizer(options.house)
-    data = LatentWindows(options.work, "train", tokenizer, statistics, update + 9)
-    held_x, held_texts = LatentWindows(options.work, "validation", tokenizer, statistics, 10).draw(16, options.steps)
+    data = LatentWindows(options.work, "train", tokenizer, statistics, tables, update + 9)
+    held_x, held_texts = LatentWindows(options.work, "validation", tokenizer, statistics, tables, 10).draw(16, options.steps)
     fixed = torch.Generator().manual_seed(11)
     held_t, held_noise = torch.rand(16, generator=fixed), torch.randn(held_x.shape, generator=fixed)
     begin, budget, saved, total = time.time() - spent, options.minutes * 60, time.time(), 0.0

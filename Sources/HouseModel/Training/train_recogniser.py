@@ -1,6 +1,6 @@
-"""Trains the recogniser: `python -m Training.train_recogniser --work DIR --minutes 6 --out DIR [--resume]`.
+"""Trains the recogniser: `python -m Training.train_recogniser --work DIR --minutes 20 [--house HOUSE] --out DIR [--resume]`.
 
-Half of every batch is heard through the codec where codec.pt is there, with a random level and equaliser on all of it. A second counts as
+Every fourth batch has some of its windows as the codec gives them back, decoded from the codes of tokenise.py, with a random level and equaliser on all of it. A second counts as
 "sounds" when the group's stem is above the threshold in at least 8 of its 50 frames; seconds with 1 to 7 are left out.
 """
 import argparse
@@ -15,9 +15,10 @@ from . import workspace
 from .data import Windows
 from .note import GROUPS
 from .recogniser import Recogniser, export
-from .tokenise import load_codec
+from .tokenise import codes_array, load_codec, plain_weights
 
 SECONDS, FEW, ENOUGH = 4, 1, 8
+EDGE = 25       # steps on both sides of a window that are decoded with it and thrown away
 
 
 def truth(activity):
@@ -27,10 +28,15 @@ def truth(activity):
 
 
 @torch.no_grad()
-def through(codec, audio):
-    """The codec's reconstruction of audio [batch, samples]."""
-    codes = codec.encode(audio[:, None]).audio_codes
-    return codec.decode(codes, [None]).audio_values[:, 0, :audio.shape[1]]
+def through(codec, codes, places):
+    """What the codec makes of the windows that begin at `places` (song, step): audio [windows, samples]. codes: [songs, 4, steps]."""
+    windows = []
+    for song, at in places:
+        first, last = max(0, at - EDGE), min(codes.shape[-1], at + SECONDS * 50 + EDGE)
+        part = torch.from_numpy(codes[song, :, first:last].astype(np.int64))
+        audio = codec.decode(part[None, None], [None]).audio_values[0, 0]
+        windows.append(audio[(at - first) * 640:(at - first + SECONDS * 50) * 640])
+    return torch.stack(windows)
 
 
 def accuracy(model, audio, activity):
@@ -46,7 +52,8 @@ def accuracy(model, audio, activity):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     workspace.add_option(parser)
-    parser.add_argument("--minutes", type=float, default=6)
+    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--house", help="exported model whose codec to use; codec.pt of the work folder when absent")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
@@ -55,7 +62,8 @@ def main():
     torch.set_num_threads(options.threads)
     torch.manual_seed(4)
     model = Recogniser()
-    codec = load_codec(options.work) if os.path.exists(os.path.join(options.work, "codec.pt")) else None
+    codec = plain_weights(load_codec(options.work, options.house)) if options.house or os.path.exists(os.path.join(options.work, "codec.pt")) else None
+    codes, coded = codes_array(options.work, "train")
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-3)
     path, step, spent = os.path.join(options.work, "recogniser.pt"), 0, 0.0
     if options.resume and os.path.exists(path):
@@ -64,15 +72,18 @@ def main():
         optimiser.load_state_dict(kept["optimiser"])
         step, spent = kept["step"], kept["spent"]
     data = Windows(options.work, "train", SECONDS * 50, seed=step + 7)
-    held = Windows(options.work, "test", SECONDS * 50, seed=8).draw(160)
-    held_codec = torch.cat([through(codec, a[:, 0]) for a in held[0].split(8)]) if codec else None
+    windows = Windows(options.work, "test", SECONDS * 50, seed=8)
+    held = windows.draw(160)
+    test_codes, test_coded = codes_array(options.work, "test")
+    known = [n for n, (song, _) in enumerate(windows.places) if test_coded[song]]
+    held_codec = through(codec, test_codes, [windows.places[n] for n in known]) if codec and known else None
     begin, budget = time.time() - spent, options.minutes * 60
     model.train()
 
     def report():
         figures = dict(clean=dict(zip(GROUPS, accuracy(model, held[0][:, 0], held[1]).round(4).tolist())))
-        if codec:
-            figures["through_codec"] = dict(zip(GROUPS, accuracy(model, held_codec, held[1]).round(4).tolist()))
+        if held_codec is not None:
+            figures["through_codec"] = dict(zip(GROUPS, accuracy(model, held_codec, held[1][known]).round(4).tolist()))
         return figures
 
     while (now := time.time() - begin) < budget:
@@ -80,9 +91,10 @@ def main():
             group["lr"] = 2e-3 * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget)))
         audio, activity = data.draw(options.batch)
         audio = audio[:, 0]
-        if codec is not None and step % 2:
-            half = options.batch // 2
-            audio = torch.cat([audio[:half], through(codec, audio[half:])])
+        if codec is not None and step % 4 == 3:
+            heard = [n for n, (song, _) in enumerate(data.places) if coded[song]][:options.batch // 2]
+            if heard:
+                audio[heard] = through(codec, codes, [data.places[n] for n in heard])
         audio = audio * 10 ** (torch.empty(len(audio), 1).uniform_(-8, 4) / 20)
         tilt = torch.empty(len(audio), 1).uniform_(-0.35, 0.35)
         audio = audio + tilt * torch.nn.functional.pad(audio, (1, 0))[:, :-1]
@@ -93,7 +105,7 @@ def main():
         loss.backward()
         optimiser.step()
         step += 1
-        if step % 100 == 0:
+        if step % 200 == 0:
             print(step, f"{time.time() - begin:.0f} s", round(loss.item(), 4), report(), flush=True)
             data.refresh()
             torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), step=step, spent=time.time() - begin), path)
