@@ -1,6 +1,6 @@
-"""Puts codec, language model and text encoder into one MusicGen directory: `python -m Training.export --work DIR --out DIR`.
+"""Puts codec, language model and text encoder into one MusicGen directory: `python -m Training.export --work DIR [--codec HOUSE] --out DIR`.
 
-Reads codec.pt and lm.pt of the work folder (either may be missing: random weights take its place with --allow-random), writes
+Reads codec.pt (or, with --codec, the codec of a model that was exported before, bit for bit) and lm-best.pt of the work folder (either may be missing: random weights take its place with --allow-random), writes
 config.json, generation_config.json, model.safetensors (half precision), spiece.model and the tokenizer's configuration. The
 model card is README.md of the directory and is written by hand and by evaluate.py.
 """
@@ -14,17 +14,19 @@ from transformers import MusicgenForConditionalGeneration
 from . import shapes, text, workspace
 
 
-def assemble(work, allow_random=False):
+def assemble(work, allow_random=False, codec=None):
     """The whole model in float32 from the checkpoints of the work folder."""
     torch.manual_seed(3)
     model = MusicgenForConditionalGeneration(shapes.whole()).eval()
     for name, load in (("codec.pt", load_codec), ("lm-best.pt", load_language)):
         path = os.path.join(work, name)
-        if os.path.exists(path):
+        if name == "codec.pt" and codec:
+            model.audio_encoder.load_state_dict(MusicgenForConditionalGeneration.from_pretrained(codec).audio_encoder.float().state_dict())
+        elif os.path.exists(path):
             load(model, torch.load(path, weights_only=True, map_location="cpu"))
         elif not allow_random:
             raise SystemExit(f"{path} is missing: train it first, or pass --allow-random")
-    if allow_random and not os.path.exists(os.path.join(work, "codec.pt")):
+    if allow_random and not codec and not os.path.exists(os.path.join(work, "codec.pt")):
         for name, buffer in model.named_buffers():
             if name.endswith("codebook.embed"):
                 buffer.normal_()
@@ -48,9 +50,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     workspace.add_option(parser)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--codec", help="exported model whose codec to keep")
     parser.add_argument("--allow-random", action="store_true")
     options = parser.parse_args()
-    model = assemble(options.work, options.allow_random)
+    model = assemble(options.work, options.allow_random, options.codec)
     limits = max(p.abs().max().item() for p in model.parameters())
     if limits > 6e4:
         raise SystemExit(f"a weight of {limits} does not fit half precision")
