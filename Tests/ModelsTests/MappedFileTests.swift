@@ -31,7 +31,9 @@ struct MappedFileTests {
 
   /// KiB of a file's mapping that take memory.
   private func resident(_ url: URL) throws -> Int {
-    let lines = try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8)
+    // String(contentsOfFile:) reads only the first page of such a file.
+    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: "/proc/self/smaps"))
+    let lines = String(decoding: try handle.readToEnd() ?? Data(), as: UTF8.self)
       .split(separator: "\n")
     let path = url.resolvingSymlinksInPath().path
     guard let at = lines.firstIndex(where: { $0.hasSuffix(path) }) else { return 0 }
