@@ -4,6 +4,7 @@
 // codes (K, T) per track. Out: items of segments in which a group sounds, or does not at all.
 
 import Foundation
+import HouseModel
 import Models
 
 /// The tracks of a catalogue with activity.
@@ -60,6 +61,17 @@ struct ActivityCatalogue {
     store = try TensorStore(file: folder.appendingPathComponent("codes.safetensors"))
     tracks = file.tracks.filter { $0.activity != nil }
     groups = file.groups ?? Set(tracks.flatMap { ($0.activity ?? [:]).keys }).sorted()
+  }
+
+  /// A catalogue by its folder, or one that ships: “house” (what the house model learned from) and
+  /// “house-test” (songs that it did not).
+  init(named name: String) throws {
+    let shipped = ["house": "catalogue", "house-test": "test-songs"]
+    if !FileManager.default.fileExists(atPath: name), let folder = shipped[name] {
+      try self.init(HouseModel.resources.appendingPathComponent(folder))
+    } else {
+      try self.init(URL(fileURLWithPath: name))
+    }
   }
 
   /// Codes (T, K) of a track.

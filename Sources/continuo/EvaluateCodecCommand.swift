@@ -64,7 +64,7 @@ struct EvaluateCodecCommand: ParsableCommand {
     let loaded = try machine.load()
     let isShipped = catalogue.isEmpty && FileManager.default.fileExists(atPath: TestSongs.shipped)
     let catalogues = try (isShipped ? [TestSongs.shipped] : catalogue).map {
-      try ActivityCatalogue(URL(fileURLWithPath: $0))
+      try ActivityCatalogue(named: $0)
     }
     var tracks: [String: ActivityCatalogue.Track] = [:]
     for track in catalogues.flatMap(\.tracks) { tracks[track.id] = track }
@@ -91,7 +91,7 @@ struct EvaluateCodecCommand: ParsableCommand {
     page.tables = [evaluation.likeness(measured), evaluation.perplexity(measured)]
     if isKnown {
       let place = learnFrom ?? HouseModel.resources.appendingPathComponent("catalogue").path
-      let teacher = try ActivityCatalogue(URL(fileURLWithPath: place))
+      let teacher = try ActivityCatalogue(named: place)
       page.tables.append(
         try evaluation.presence(measured, teacher: teacher, limit: learnWindows))
     }

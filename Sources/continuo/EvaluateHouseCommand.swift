@@ -89,7 +89,7 @@ struct EvaluateHouseCommand: ParsableCommand {
     let steps = Int((seconds * rate).rounded())
     let codebooks = loaded.model.config.decoder.codebooks
     let places = catalogue.isEmpty && audio == nil ? [TestSongs.shipped] : catalogue
-    let catalogues = try places.map { try ActivityCatalogue(URL(fileURLWithPath: $0)) }
+    let catalogues = try places.map { try ActivityCatalogue(named: $0) }
     let found =
       try audio.map {
         try TestSongs.of(
@@ -143,7 +143,7 @@ struct EvaluateHouseCommand: ParsableCommand {
   {
     let place =
       learnFrom ?? HouseModel.resources.appendingPathComponent("catalogue").path
-    let teacher = try ActivityCatalogue(URL(fileURLWithPath: place))
+    let teacher = try ActivityCatalogue(named: place)
     let config = loaded.model.config.decoder
     let frames = min(3 * loaded.model.stepsPerSecond, 1400)
     var table = FigureTable(

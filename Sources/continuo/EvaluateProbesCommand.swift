@@ -19,8 +19,9 @@ struct EvaluateProbesCommand: ParsableCommand {
       """)
 
   @OptionGroup var machine: ProbeModelOptions
-  @Option(help: "A catalogue; may be repeated; default: the shipped one.") var catalogue: [String] =
-    []
+  @Option(
+    help: "A catalogue; may be repeated; default: the shipped one, and the shipped test songs.")
+  var catalogue: [String] = []
   @Option(help: "A group of instruments; default: all of the catalogue; repeated.")
   var group: [String] = []
   @Option(help: "Numbers of pairs to learn from, besides all.") var pairs: [Int] = [
@@ -58,8 +59,9 @@ struct EvaluateProbesCommand: ParsableCommand {
     let loaded = try machine.load()
     let places =
       catalogue.isEmpty
-      ? [HouseModel.resources.appendingPathComponent("catalogue").path] : catalogue
-    let catalogues = try places.map { try ActivityCatalogue(URL(fileURLWithPath: $0)) }
+      ? [HouseModel.resources.appendingPathComponent("catalogue").path, TestSongs.shipped]
+      : catalogue
+    let catalogues = try places.map { try ActivityCatalogue(named: $0) }
     let groups = group.isEmpty ? catalogues[0].groups : group
     let frames = Int((segmentSeconds * Double(loaded.model.stepsPerSecond)).rounded())
     var rows: [Row] = []

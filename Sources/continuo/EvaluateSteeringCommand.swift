@@ -25,8 +25,9 @@ struct EvaluateSteeringCommand: ParsableCommand {
       """)
 
   @OptionGroup var machine: ProbeModelOptions
-  @Option(help: "A catalogue with codes and activity; may be repeated.") var catalogue: [String] =
-    []
+  @Option(
+    help: "A catalogue with codes and activity; may be repeated; default: the shipped test songs.")
+  var catalogue: [String] = []
   @Option(help: "The folder of the outside judge; default: the shipped one.") var recogniser:
     String?
   @Option(help: "A bundle with knobs to evaluate; default: all that are found; repeated.")
@@ -42,6 +43,13 @@ struct EvaluateSteeringCommand: ParsableCommand {
   @Option(name: .customLong("prompt-seconds"), help: "Seconds of prompt.") var promptSeconds = 3.0
   @Option(help: "A dose of the grid, ALPHA/PERIOD; may be repeated.") var dose: [String] = []
   @Option(help: "Use this dose, ALPHA/PERIOD, instead of choosing one.") var chosen: String?
+  @Option(
+    name: .customLong("learn-from"),
+    help: "Catalogue that teaches the suite pairs; default: the shipped one.")
+  var learnFrom: String?
+  @Option(name: .customLong("drift-seconds"), help: "Length of the suite drift.") var driftSeconds =
+    600.0
+  @Option(name: .customLong("drift-clips"), help: "Clips of the suite drift.") var driftClips = 4
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(help: "The folder for cells and reports.") var out: String
@@ -85,23 +93,36 @@ struct EvaluateSteeringCommand: ParsableCommand {
         what: "no knob is one that the judge knows (\(judge.groups.joined(separator: ", ")))",
         remedy: "train one with “continuo probe train”, or give --bundle")
     }
-    let places =
-      catalogue.isEmpty
-      ? [HouseModel.resources.appendingPathComponent("catalogue").path] : catalogue
+    guard (1.0...3600).contains(driftSeconds), (1...1000).contains(driftClips) else {
+      throw CommandError.badValue(
+        option: "--drift-seconds or --drift-clips", value: "\(driftSeconds), \(driftClips)",
+        expected: "1 to 3600 seconds, 1 to 1000 clips")
+    }
+    let shipped = HouseModel.resources.appendingPathComponent("catalogue").path
+    let places = catalogue.isEmpty ? [TestSongs.shipped] : catalogue
+    let teacher =
+      suite.contains(.pairs)
+      ? PairTeacher(
+        loaded: loaded,
+        catalogues: [try ActivityCatalogue(named: learnFrom ?? shipped)],
+        seconds: promptSeconds, seed: seed) : nil
     let songs = PromptSongs(
-      catalogues: try places.map { try ActivityCatalogue(URL(fileURLWithPath: $0)) },
+      catalogues: try places.map { try ActivityCatalogue(named: $0) },
       codebooks: loaded.model.config.decoder.codebooks, frames: Int((promptSeconds * 50).rounded()))
     let folder = URL(fileURLWithPath: out)
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let runner = EvaluationRunner(
       model: loaded.model, knobs: knobs, songs: songs, judge: judge, folder: folder,
-      settings: SamplingSettings(guidance: guidance), pool: loaded.pool)
-    let evaluation = SteeringEvaluation(
+      settings: SamplingSettings(guidance: guidance), fingerprint: loaded.reader.fingerprint,
+      teacher: teacher, pool: loaded.pool)
+    var evaluation = SteeringEvaluation(
       runner: runner, traits: traits,
       suites: suite.isEmpty ? [.dose, .continuation, .removal] : suite,
       clips: clips, validationClips: validationClips, seconds: seconds, seed: seed,
       doses: try (dose.isEmpty ? Dose.grid : dose.map(Dose.init(text:))),
       chosen: try chosen.map(Dose.init(text:)))
+    evaluation.driftSeconds = driftSeconds
+    evaluation.driftClips = driftClips
     let report = try evaluation.run(model: loaded.identity.name) { partial in
       try partial.write(to: folder)
     }
@@ -112,7 +133,7 @@ struct EvaluateSteeringCommand: ParsableCommand {
 
 /// A part of the tables.
 enum EvaluationSuite: String, CaseIterable, ExpressibleByArgument {
-  case dose, continuation, removal, several, ablation, text, recorded, drift
+  case dose, continuation, removal, several, ablation, pairs, text, recorded, drift
 }
 
 /// α and period.

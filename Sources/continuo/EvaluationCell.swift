@@ -39,6 +39,10 @@ struct CellPlan: Codable, Equatable {
   var seed: UInt64 = 1
   /// Songs that tune the dose are not the songs that examine it.
   var isValidation = false
+  /// Pairs of segments that taught the probes; 0 for all there are, nil for the bundle's own probes.
+  var pairs: Int?
+  /// The fingerprint of the model and its codec, so that other weights do not find these cells.
+  var model: String?
 
   /// A file name of its own.
   var key: String {

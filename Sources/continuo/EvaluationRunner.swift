@@ -27,9 +27,13 @@ struct PromptSongs {
   func prompts(targets: [String], present: Bool, isValidation: Bool, count: Int) throws -> [Prompt]
   {
     var found: [Prompt] = []
+    func held(_ catalogue: ActivityCatalogue) -> [ActivityCatalogue.Track] {
+      catalogue.tracks.filter { $0.split == "test" || $0.split == "validation" }
+    }
+    // Songs that taught the model examine nothing, unless there are no others.
+    let areHeld = catalogues.contains { !held($0).isEmpty }
     for catalogue in catalogues {
-      let held = catalogue.tracks.filter { $0.split == "test" || $0.split == "validation" }
-      let songs = held.isEmpty ? catalogue.tracks : held
+      let songs = areHeld ? held(catalogue) : catalogue.tracks
       for (index, track) in songs.enumerated() where (index % 4 == 3) == isValidation {
         let codes = try catalogue.codes(track, codebooks: codebooks)
         let total = codes.count / codebooks
@@ -82,6 +86,10 @@ final class EvaluationRunner {
   let folder: URL
   let pool: ComputePool
   let settings: SamplingSettings
+  /// Names the model's and the codec's weights.
+  let fingerprint: String
+  /// Teaches probes from a number of pairs; nil where there is nothing to learn from.
+  let teacher: PairTeacher?
   private var directions: [String: SteeringDirection] = [:]
 
   /// Clips made side by side.
@@ -89,8 +97,11 @@ final class EvaluationRunner {
 
   init(
     model: MusicGen, knobs: [PresetKnob], songs: PromptSongs, judge: Recogniser, folder: URL,
-    settings: SamplingSettings, pool: ComputePool
+    settings: SamplingSettings, fingerprint: String = "", teacher: PairTeacher? = nil,
+    pool: ComputePool
   ) {
+    self.fingerprint = fingerprint
+    self.teacher = teacher
     self.model = model
     self.knobs = knobs
     self.songs = songs
@@ -104,6 +115,8 @@ final class EvaluationRunner {
   /// - Parameter progress: called with the share that is done.
   func figures(_ plan: CellPlan, progress: (Double) throws -> Void = { _ in }) throws -> CellFigures
   {
+    var plan = plan
+    plan.model = fingerprint
     if let known = remembered(plan) { return known }
     var figures = CellFigures(plan: plan, clips: [])
     var start = 0
@@ -229,9 +242,11 @@ final class EvaluationRunner {
       let options = DirectionOptions(
         kind: plan.direction, power: knob.trait.defaults.power, hardHeads: plan.hardHeads,
         monitors: knob.trait.defaults.monitors)
-      let name = "\(target) \(plan.direction) \(plan.hardHeads)"
+      let pairs = plan.pairs.map { ", \($0) pairs" } ?? ""
+      let name = "\(target) \(plan.direction) \(plan.hardHeads)\(pairs)"
       let direction =
-        directions[name]
+        try directions[name]
+        ?? taught(target, plan.pairs, options)
         ?? knob.direction(model: model.languageModel, options: options, pool: pool)
       directions[name] = direction
       steering.place(direction, slot: slot)
@@ -243,6 +258,18 @@ final class EvaluationRunner {
       steering.settings[slot].strength = plan.steering == .none ? 0 : plan.strength
     }
     return steering
+  }
+
+  /// A direction of probes that a number of pairs taught; nil for the bundle's own probes.
+  private func taught(_ target: String, _ pairs: Int?, _ options: DirectionOptions) throws
+    -> SteeringDirection?
+  {
+    guard let pairs, let teacher else { return nil }
+    return try teacher.probes(target, pairs: pairs == 0 ? nil : pairs).map {
+      SteeringDirection(
+        probes: $0, options: options,
+        projections: model.languageModel.layers.map(\.attentionOutput), pool: pool)
+    }
   }
 
   /// The knob that steers a target.

@@ -4,6 +4,7 @@ import ArgumentParser
 import Engine
 import Foundation
 import HouseModel
+import Kernels
 import Models
 import Reporting
 
@@ -275,8 +276,10 @@ struct PresetNewCommand: ParsableCommand {
       All sources must be made for the same model. Names, authors and licence are those of the first \
       source where an option does not say otherwise.
 
+      --card writes a README.md with the figures of the probes, --preview-seconds renders a preview.flac.
+
       Example: continuo preset new band.continuo --id org.example.band --name Band \\
-                 --from drums --from bass --author "Ann Example" --licence CC-BY-4.0
+                 --from drums --from bass --author "Ann Example" --licence CC-BY-4.0 --preview-seconds 6 --card
       """)
 
   @ArgumentParser.Argument(help: "The folder or .continuo file to write.") var out: String
@@ -290,8 +293,10 @@ struct PresetNewCommand: ParsableCommand {
   @Option(help: "What it does.") var description: String?
   @Option(help: "A tag; may be repeated.") var tag: [String] = []
   @Option(help: "README.md to put in.") var readme: String?
-  @Option(name: .customLong("licence-file"), help: "LICENSE to put in.") var licenceFile: String?
   @Option(help: "preview.flac or preview.ogg to put in.") var preview: String?
+  @OptionGroup var shipping: ShippingOptions
+  @Option(help: "The model that renders the preview: a name or a folder.") var model = "house"
+  @Option(help: "Compute threads for the preview.") var threads: Int?
 
   func run() throws {
     guard !from.isEmpty else { throw ValidationError("give at least one --from BUNDLE") }
@@ -322,23 +327,29 @@ struct PresetNewCommand: ParsableCommand {
     }
     guard let manifest else { return }
     var extras: [String: Data] = [:]
-    for (target, path) in [("README.md", readme), ("LICENSE", licenceFile)] {
-      if let path { extras[target] = try contents(path) }
+    if preview != nil, shipping.previewSeconds != nil {
+      throw CommandError.clash(what: "--preview and --preview-seconds", remedy: "give one of them")
     }
+    if readme != nil, shipping.card {
+      throw CommandError.clash(what: "--readme and --card", remedy: "give one of them")
+    }
+    if let readme { extras["README.md"] = try ShippingOptions.contents(readme) }
     if let preview {
-      extras[preview.hasSuffix(".ogg") ? "preview.ogg" : "preview.flac"] = try contents(preview)
+      extras[preview.hasSuffix(".ogg") ? "preview.ogg" : "preview.flac"] =
+        try ShippingOptions.contents(preview)
     }
-    let bundle = try PresetBundle(manifest: manifest, probes: probes, extras: extras, place: out)
+    let bundle = try shipping.complete(
+      PresetBundle(manifest: manifest, probes: probes, extras: extras, place: out), seed: 1
+    ) {
+      let place = try ModelLocation.find(model, shipped: HouseModel.resources)
+      let cores = min(ProcessInfo.processInfo.activeProcessorCount, 8)
+      return (
+        try MusicGen(folder: place.folder), ComputePool(threads: min(max(threads ?? cores, 1), 256))
+      )
+    }
     try bundle.write(to: URL(fileURLWithPath: out))
     for warning in bundle.warnings { print("warning: \(warning)") }
     print("\(bundle.name) → \(out)")
-  }
-
-  private func contents(_ path: String) throws -> Data {
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: path)) else {
-      throw PresetError.cannotOpen(bundle: path, reason: "no such file, or it may not be read")
-    }
-    return data
   }
 
   private func traits(of source: String) throws -> (PresetBundle, [PresetTrait]) {

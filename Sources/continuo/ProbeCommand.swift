@@ -50,8 +50,12 @@ struct ProbeSourceOptions: ParsableArguments {
   @Option(help: "A folder of sound files that do not.") var negative: String?
   @Option(help: "A folder of songs, each a folder of stems; with --stem.") var stems: String?
   @Option(help: "Part of the file names of the stems that make the trait.") var stem: String?
-  @Option(help: "A catalogue with codes and activity; with --group. May be repeated.")
+  @Option(
+    help:
+      "A catalogue with codes and activity; house and house-test are the shipped ones. May be repeated."
+  )
   var catalogue: [String] = []
+  @Option(help: "Songs of each catalogue, at most.") var songs: Int?
   @Option(help: "The group of instruments that makes the trait.") var group: String?
   @Flag(
     name: .customLong("own-output"),
@@ -62,11 +66,19 @@ struct ProbeSourceOptions: ParsableArguments {
   @Option(name: .customLong("per-song"), help: "Most segments of each kind from one song.")
   var perSong = 8
 
+  /// As many items as wanted, evenly spread.
+  private func limited(_ items: [ProbeItem]) -> [ProbeItem] {
+    songs.map { evenly(items, $0) } ?? items
+  }
+
   /// The items, values 1 and 0.
   func items(_ loaded: ProbeModelOptions.Loaded, seed: UInt64) throws -> [ProbeItem] {
     guard (0.1...29.9).contains(segmentSeconds) else {
       throw CommandError.badValue(
         option: "--segment-seconds", value: "\(segmentSeconds)", expected: "0.1 to 29.9 seconds")
+    }
+    if let songs, songs < 2 {
+      throw CommandError.badValue(option: "--songs", value: "\(songs)", expected: "at least 2")
     }
     guard (1...10_000).contains(perSong) else {
       throw CommandError.badValue(
@@ -84,11 +96,12 @@ struct ProbeSourceOptions: ParsableArguments {
       return try ProbeMaterial.stems(URL(fileURLWithPath: stems), stem: stem, cutter)
     }
     if !catalogue.isEmpty {
-      let catalogues = try catalogue.map { try ActivityCatalogue(URL(fileURLWithPath: $0)) }
+      let catalogues = try catalogue.map { try ActivityCatalogue(named: $0) }
       if let group, !ownOutput {
         return try catalogues.flatMap {
-          try $0.items(
-            group: group, frames: frames, perItem: perSong, codebooks: config.codebooks)
+          try limited(
+            $0.items(
+              group: group, frames: frames, perItem: perSong, codebooks: config.codebooks))
         }
       }
       guard ownOutput else {
@@ -96,7 +109,7 @@ struct ProbeSourceOptions: ParsableArguments {
           what: "--catalogue without --group", remedy: "name the group, or add --own-output")
       }
       positives = catalogues.flatMap {
-        $0.items(value: 1, frames: frames, perItem: perSong, codebooks: config.codebooks)
+        limited($0.items(value: 1, frames: frames, perItem: perSong, codebooks: config.codebooks))
       }
     }
     if let positive {

@@ -22,6 +22,8 @@ struct ProbeTrainCommand: ParsableCommand {
         continuo probe train --model house --trait genre --classes jazz/ --classes rock/ --picture g.svg
         continuo probe train --model house --trait valence --targets valence.csv
         continuo probe train --model house --trait tags --labels tags.csv --out tags
+        continuo probe train --trait drums --catalogue house --catalogue house-test --group drums \\
+          --card --preview-seconds 6 --licence CC0-1.0 --out drums
       """)
 
   @OptionGroup var machine: ProbeModelOptions
@@ -51,6 +53,8 @@ struct ProbeTrainCommand: ParsableCommand {
     String?
   @Option(help: "The dose at strength 1.") var alpha: Float = 5
   @Option(help: "Steps from one push to the next.") var period = 5
+  @Option(help: "What the bundle does, for its readers.") var description = ""
+  @OptionGroup var shipping: ShippingOptions
   @Flag(help: "The figures as JSON.") var json = false
 
   /// What is printed.
@@ -264,6 +268,7 @@ struct ProbeTrainCommand: ParsableCommand {
       model: loaded.identity, traits: [])
     manifest.authors = author
     manifest.licence = licence
+    manifest.description = description
     for entry in taught {
       var knob = PresetTrait(
         id: entry.id, label: entry.label,
@@ -285,10 +290,13 @@ struct ProbeTrainCommand: ParsableCommand {
       knob.accuracy = accuracy
       manifest.traits.append(knob)
     }
-    let bundle = try PresetBundle(
-      manifest: manifest,
-      probes: Dictionary(uniqueKeysWithValues: taught.map { ($0.id, $0.probes) }), extras: [:],
-      place: out)
+    let bundle = try shipping.complete(
+      PresetBundle(
+        manifest: manifest,
+        probes: Dictionary(uniqueKeysWithValues: taught.map { ($0.id, $0.probes) }), extras: [:],
+        place: out),
+      seed: seed
+    ) { (loaded.model, loaded.pool) }
     try bundle.write(to: URL(fileURLWithPath: out))
     for warning in bundle.warnings {
       FileHandle.standardError.write(Data("warning: \(warning)\n".utf8))

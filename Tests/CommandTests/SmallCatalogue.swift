@@ -1,5 +1,6 @@
 // A small catalogue and a small model with a vocabulary, for the tests of evaluations.
 
+import Engine
 import Foundation
 import Models
 import TestSupport
@@ -46,5 +47,35 @@ enum SmallCatalogue {
     try FileManager.default.copyItem(
       at: fixture("tokenizer/spiece.model"), to: folder.appendingPathComponent("spiece.model"))
     return folder.path
+  }
+
+  /// A bundle of knobs for that model, with random probes.
+  static func bundle(_ traits: [String]) throws -> PresetBundle {
+    let (layers, heads, dimension) = (2, 2, 8)
+    var random = TestRandom(seed: 9)
+    let count = layers * heads
+    var manifest = PresetManifest(
+      id: "org.example.knobs", name: "Knobs", version: "1.0.0",
+      model: ModelIdentity(
+        family: "musicgen", name: "tiny", layers: layers, heads: heads, headDimension: dimension,
+        fingerprint: String(repeating: "0", count: 64)),
+      traits: traits.map { trait in
+        var knob = PresetTrait(id: trait, label: trait, ends: ["less", "more"], tensors: trait)
+        knob.accuracy = PresetTrait.Accuracy()
+        knob.accuracy?.bestTest = 0.9
+        return knob
+      })
+    manifest.licence = "CC0-1.0"
+    var probes: [String: ProbeSet] = [:]
+    for trait in traits {
+      probes[trait] = ProbeSet(
+        layers: layers, heads: heads, headDimension: dimension,
+        theta: random.normal(count * dimension), bias: random.normal(count, scale: 0.1),
+        sigma: [Float](repeating: 0.5, count: count),
+        accuracyTrain: (0..<count).map { 0.7 + 0.05 * Float($0) },
+        accuracyTest: (0..<count).map { 0.7 + 0.05 * Float($0) },
+        meanDifference: random.normal(count * dimension))
+    }
+    return try PresetBundle(manifest: manifest, probes: probes, extras: [:], place: "sample")
   }
 }

@@ -1,0 +1,86 @@
+import Engine
+import Foundation
+import Models
+import TestSupport
+import Testing
+
+@testable import continuo
+
+@Suite("continuo evaluate steering")
+struct EvaluateSteeringCommandTests {
+  let folder: TemporaryFolder
+  private let model: String
+
+  init() throws {
+    folder = try TemporaryFolder()
+    model = try SmallCatalogue.model(in: folder.file("model"))
+    try SmallCatalogue.write(to: folder.file("test"), split: "test", count: 8, frames: 300)
+    try SmallCatalogue.write(
+      to: folder.file("train"), split: "train", count: 8, frames: 300, seed: 2)
+    try SmallCatalogue.bundle(["drums", "bass", "guitar", "recorded"]).write(
+      to: folder.file("knobs"))
+  }
+
+  private func run(_ suites: [String]) throws -> ProgramResult {
+    try runProgram(
+      "continuo",
+      [
+        "evaluate", "steering", "--model", model, "--recogniser", fixture("Recogniser").path,
+        "--catalogue", "test", "--learn-from", "train", "--bundle", "knobs", "--trait", "drums",
+        "--trait", "bass", "--trait", "guitar", "--clips", "2", "--validation-clips", "2",
+        "--seconds", "1", "--prompt-seconds", "1", "--dose", "5/5", "--dose", "20/1",
+        "--drift-seconds", "1", "--drift-clips", "1", "--out", "out", "--json",
+      ] + suites.flatMap { ["--suite", $0] },
+      environment: ["XDG_CACHE_HOME": folder.file("cache").path], in: folder.url)
+  }
+
+  private struct Report: Decodable {
+    struct Row: Decodable { var name: String }
+    struct Table: Decodable {
+      var title: String
+      var note: String
+      var rows: [Row]
+    }
+    var tables: [Table]
+  }
+
+  @Test("every row of the paper's tables is there, and finished cells are read back")
+  func rows() throws {
+    let suites = EvaluationSuite.allCases.map(\.rawValue)
+    let result = try run(suites)
+    #expect(result.status == 0, "\(result.errors)")
+    let report = try JSONDecoder().decode(Report.self, from: Data(result.output.utf8))
+    #expect(report.tables.count == suites.count)
+    func names(_ title: String) -> [String] {
+      report.tables.first { $0.title.hasPrefix(title) }?.rows.map(\.name) ?? []
+    }
+    #expect(names("Dose").count == 3)
+    let continuation = names("Continuation")
+    for start in [
+      "none", "text “add X”", "iti α 15", "iti-decay", "smitin α 5 s 5", "smitin α 10 s 5",
+    ] {
+      #expect(continuation.contains { $0.hasPrefix(start) }, "\(start)")
+    }
+    #expect(continuation.contains { $0.hasPrefix("smitin") && $0.hasSuffix("+ text") })
+    #expect(names("Removal").count >= 3 && names("Several").count == 3)
+    let variations = names("Variations")
+    for start in ["soft weights", "hard weights", "mean difference", "update rule decay"] {
+      #expect(variations.contains { $0.hasPrefix(start) }, "\(start)")
+    }
+    // Eight songs give fewer than a hundred pairs, and the table says so.
+    #expect(names("How few pairs") == ["10 pairs", "all pairs"])
+    #expect(
+      report.tables.contains { $0.note.contains("fewer than 100 pairs of some trait") })
+    #expect(names("Text to music").contains { $0.contains("add X") })
+    let recorded = names("“Recorded”")
+    #expect(Set(recorded).isSuperset(of: ["none", "smitin α 1", "smitin α 5", "smitin α 10"]))
+    #expect(names("1 seconds of play") == ["update rule reset", "update rule decay"])
+
+    let cells = try FileManager.default.contentsOfDirectory(atPath: folder.file("out/cells").path)
+    let again = try run(suites)
+    #expect(again.output == result.output)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.file("out/cells").path).count
+        == cells.count)
+  }
+}
