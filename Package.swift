@@ -49,6 +49,7 @@ let package = Package(
     .systemLibrary(
       name: "CEbur128", pkgConfig: "libebur128", providers: [.apt(["libebur128-dev"])]),
     .systemLibrary(name: "CKissFFT", providers: [.apt(["libkissfft-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(
       name: "CSentencePiece",
@@ -79,6 +80,7 @@ let package = Package(
       name: "Engine",
       dependencies: [
         "Models", "Kernels", "Audio", "Reporting", "CJACK", "CLO", "CPoll", "CArchive",
+        "CZlib",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "Crypto", package: "swift-crypto"),
       ],
@@ -130,7 +132,7 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: [
-        "Engine", "Models", "HouseModel", "TestSupport",
+        "Engine", "Models", "HouseModel", "TestSupport", "CZlib",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

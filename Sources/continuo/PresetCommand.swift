@@ -10,11 +10,12 @@ import Reporting
 
 struct PresetCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "preset", abstract: "Lists, checks, packs and installs bundles of knobs.",
+    commandName: "preset",
+    abstract: "Lists, checks, packs and installs bundles of knobs, and makes control surfaces.",
     subcommands: [
       PresetListCommand.self, PresetInfoCommand.self, PresetVerifyCommand.self,
       PresetPackCommand.self, PresetInstallCommand.self, PresetRemoveCommand.self,
-      PresetNewCommand.self,
+      PresetNewCommand.self, PresetSurfaceCommand.self,
     ])
 }
 
