@@ -132,7 +132,7 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: [
-        "Engine", "Models", "HouseModel", "TestSupport", "CZlib",
+        "Engine", "Models", "HouseModel", "Reporting", "TestSupport", "CZlib",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

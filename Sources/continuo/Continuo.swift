@@ -22,6 +22,7 @@ struct Continuo: AsyncParsableCommand {
       BenchCommand.self,
       CatalogueCommand.self,
       AttributeCommand.self,
+      ManualCommand.self,
     ])
 
   /// Parses, runs, and turns errors into one line on standard error and a sysexits status.

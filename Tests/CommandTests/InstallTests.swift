@@ -60,6 +60,14 @@ struct InstallTests {
       contentsOfFile: "\(prefix)/share/bash-completion/completions/continuo", encoding: .utf8)
     #expect(completion.contains("render") && completion.contains("--score"))
 
+    for page in [
+      "man1/continuo.1", "man1/continuod.1", "man1/continuo-worker.1", "man5/continuo-bundle.5",
+      "man7/continuo-osc.7",
+    ] {
+      let text = try String(contentsOfFile: "\(prefix)/share/man/\(page)", encoding: .utf8)
+      #expect(text.hasPrefix(".TH \"CONTINUO"), "\(page)")
+    }
+
     // A bundle of the user's own, which must stay.
     let own = "\(prefix)/share/continuo/presets/mine.continuo"
     try Data("mine".utf8).write(to: URL(fileURLWithPath: own))

@@ -1,3 +1,5 @@
+import Foundation
+import Reporting
 import Testing
 
 @testable import Engine
@@ -11,6 +13,15 @@ import Testing
       // Three cells: four bars that are not escaped.
       #expect(line.replacing("\\|", with: "").count { $0 == "|" } == 4, "\(line)")
     }
+  }
+
+  @Test func thePageHasAnEntryForEveryAddress() {
+    let source = AddressManual.page(version: "1").source
+    for row in AddressTable.rows {
+      #expect(source.contains(".TP\n\\fB\(row.pattern)\\fR"), "\(row.pattern)")
+    }
+    #expect(source.components(separatedBy: ".TP\n").count == AddressTable.rows.count + 1)
+    #expect(source.contains("Range: 0.25 \\[u2026] 4.0 s. At first 1."))
   }
 
   @Test func valuesTellRangeUnitAndStart() {
