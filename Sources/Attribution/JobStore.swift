@@ -4,7 +4,8 @@
 // number per key and track: base losses are shared by all jobs of a model, losses after unlearning
 // belong to one). A worker holds a lease that it renews; a lease that ran out, or whose holder is dead on
 // the same machine (WorkerIdentity), may be taken by another, which goes on from the losses that are
-// there. Write-ahead log, synchronous: a kill at any moment leaves a whole database.
+// there. Write-ahead log, synchronous: a kill at any moment leaves a whole database. A job whose workers
+// ended without a word several times at the same place is given up: it would take down every other one.
 
 package import Foundation
 internal import GRDB
@@ -29,6 +30,8 @@ package struct Job: Sendable, Equatable, Codable {
   package let created: Date
   /// The worker that holds the lease.
   package let owner: String?
+  /// How often a worker has taken it since it last got further; the one that has it is counted.
+  package let attempts: Int
 
   /// What is asked; nil when it cannot be understood.
   package var asked: AttributionRequest? {
@@ -39,7 +42,9 @@ package struct Job: Sendable, Equatable, Codable {
 /// The store. Safe to use from several threads and processes.
 package final class JobStore: Sendable {
   /// Version of the tables.
-  package static let version = 1
+  package static let version = 2
+  /// Ends without a word, none of them further than the one before, after which a job is given up.
+  package static let attempts = 3
   /// Seconds after which a silent worker's job may be taken.
   package static let lease = 60.0
 
@@ -67,7 +72,23 @@ package final class JobStore: Sendable {
     guard found <= Self.version else {
       throw AttributionError.newerStore(file: file.path, version: found)
     }
-    if found == 0 { try write { try Self.create($0) } }
+    if found < Self.version { try write { try Self.migrate($0) } }
+  }
+
+  /// Brings the tables from any older version to this one, in one transaction.
+  private static func migrate(_ db: Database) throws {
+    // Another process may have done it in the meantime.
+    switch try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0 {
+    case 0: try create(db)
+    case 1:
+      try db.execute(
+        sql: """
+          ALTER TABLE job ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+          ALTER TABLE job ADD COLUMN taken_progress REAL NOT NULL DEFAULT 0;
+          PRAGMA user_version = 2;
+          """)
+    default: break
+    }
   }
 
   private static func create(_ db: Database) throws {
@@ -76,7 +97,8 @@ package final class JobStore: Sendable {
         CREATE TABLE IF NOT EXISTS job (
           id INTEGER PRIMARY KEY AUTOINCREMENT, state TEXT NOT NULL, request BLOB NOT NULL,
           progress REAL NOT NULL, message TEXT NOT NULL, seconds_left REAL, result TEXT,
-          created REAL NOT NULL, owner TEXT, lease_until REAL);
+          created REAL NOT NULL, owner TEXT, lease_until REAL,
+          attempts INTEGER NOT NULL DEFAULT 0, taken_progress REAL NOT NULL DEFAULT 0);
         CREATE TABLE IF NOT EXISTS loss (
           key TEXT NOT NULL, track TEXT NOT NULL, value REAL NOT NULL,
           PRIMARY KEY (key, track)) WITHOUT ROWID;
@@ -128,25 +150,57 @@ package final class JobStore: Sendable {
     try write { db in
       let time = now.timeIntervalSince1970
       let rows = try Row.fetchAll(
-        db,
-        sql: """
-          SELECT id, state, owner, lease_until FROM job WHERE state IN ('waiting', 'running')
-          ORDER BY id
-          """)
-      let free = rows.first { row in
-        if row["state"] == "waiting" { return true }
-        guard let until: Double = row["lease_until"], let holder: String = row["owner"] else {
-          return true
-        }
-        return until < time || WorkerIdentity.isDead(holder)
-      }
+        db, sql: "SELECT * FROM job WHERE state IN ('waiting', 'running') ORDER BY id")
+      let free = rows.first { $0["state"] == "waiting" || Self.isLeft($0, at: time) }
       guard let free else { return nil }
       let id: Int64 = free["id"]
+      let (progress, before): (Double, Double) = (free["progress"], free["taken_progress"])
+      let attempts: Int = progress > before ? 1 : free["attempts"] + 1
       try db.execute(
-        sql: "UPDATE job SET state = 'running', owner = ?, lease_until = ? WHERE id = ?",
-        arguments: [owner, time + Self.lease, id])
+        sql: """
+          UPDATE job SET state = 'running', owner = ?, lease_until = ?, attempts = ?,
+          taken_progress = ? WHERE id = ?
+          """,
+        arguments: [owner, time + Self.lease, attempts, max(progress, before), id])
       return try Self.job(db, id)
     }
+  }
+
+  /// Marks the oldest job as failed whose workers have ended without a word `attempts` times and got no
+  /// further meanwhile; nil when there is none. Workers ask before they take one.
+  package func giveUp(after attempts: Int = JobStore.attempts, now: Date = Date()) throws -> Job? {
+    try write { db in
+      let rows = try Row.fetchAll(
+        db,
+        sql: """
+          SELECT * FROM job WHERE state = 'running' AND attempts >= ?
+          AND progress <= taken_progress ORDER BY id
+          """, arguments: [attempts])
+      let lost = rows.first { Self.isLeft($0, at: now.timeIntervalSince1970) }
+      guard let lost else { return nil }
+      let (id, progress, message): (Int64, Double, String) = (
+        lost["id"], lost["progress"], lost["message"]
+      )
+      let count: Int = lost["attempts"]
+      let reason =
+        "given up: its worker ended without a word \(count) times at \(Int(progress * 100)) % (\(message)); "
+        + "look for the reason in the journal, too little memory for instance, and queue it again: "
+        + "what was computed is kept"
+      try db.execute(
+        sql: """
+          UPDATE job SET state = 'failed', message = ?, seconds_left = NULL, owner = NULL,
+          lease_until = NULL WHERE id = ?
+          """, arguments: [reason, id])
+      return try Self.job(db, id)
+    }
+  }
+
+  /// Whether nobody works on a running job any more.
+  private static func isLeft(_ row: Row, at time: Double) -> Bool {
+    guard let until: Double = row["lease_until"], let holder: String = row["owner"] else {
+      return true
+    }
+    return until < time || WorkerIdentity.isDead(holder)
   }
 
   /// Says that the job is alive and how far it is.
@@ -190,8 +244,8 @@ package final class JobStore: Sendable {
     try write { db in
       try db.execute(
         sql: """
-          UPDATE job SET state = 'waiting', owner = NULL, lease_until = NULL
-          WHERE id = ? AND owner = ? AND state = 'running'
+          UPDATE job SET state = 'waiting', owner = NULL, lease_until = NULL,
+          attempts = max(attempts - 1, 0) WHERE id = ? AND owner = ? AND state = 'running'
           """, arguments: [id, owner])
     }
   }
@@ -235,7 +289,7 @@ package final class JobStore: Sendable {
       id: row["id"], state: Job.State(rawValue: row["state"]) ?? .failed, request: row["request"],
       progress: row["progress"], message: row["message"], secondsLeft: row["seconds_left"],
       result: row["result"], created: Date(timeIntervalSince1970: row["created"]),
-      owner: row["owner"])
+      owner: row["owner"], attempts: row["attempts"])
   }
 
   private func access<Value>(_ body: (Database) throws -> Value) throws -> Value {

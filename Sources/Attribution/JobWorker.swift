@@ -8,28 +8,33 @@ package final class JobWorker {
   private let store: JobStore
   private let cache: URL
   private let owner: String
+  private let attempts: Int
   private let shouldStop: () -> Bool
   private let note: (Job, AttributionProgress) -> Void
 
   /// - Parameters:
   ///   - owner: a name that no other worker has.
+  ///   - attempts: ends of workers without a word after which a job is given up.
   ///   - shouldStop: asked often; true ends the work at the next piece and gives the job back.
   ///   - note: told about progress, for subscribers.
   package init(
-    store: JobStore, cache: URL, owner: String, shouldStop: @escaping () -> Bool,
+    store: JobStore, cache: URL, owner: String, attempts: Int = JobStore.attempts,
+    shouldStop: @escaping () -> Bool,
     note: @escaping (Job, AttributionProgress) -> Void
   ) {
     self.store = store
     self.cache = cache
     self.owner = owner
+    self.attempts = attempts
     self.shouldStop = shouldStop
     self.note = note
   }
 
-  /// Takes and runs one job.
+  /// Takes and runs one job, or gives one up that ended its workers too often.
   /// - Returns: the job as it is now, or nil when none was waiting.
   /// - Throws: `AttributionError` of the store; a job's own failure is kept with the job.
   package func runOne() throws -> Job? {
+    if let lost = try store.giveUp(after: attempts) { return lost }
     guard let job = try store.take(owner: owner) else { return nil }
     var lastNote = ContinuousClock.now - .seconds(10)
     do {

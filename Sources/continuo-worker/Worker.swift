@@ -18,7 +18,8 @@ struct Worker: ParsableCommand {
     abstract: "Works on attribution jobs; never disturbs the audio.",
     discussion: """
       Jobs come from continuo attribute --queue and from the daemon's /attribution/start. A worker that is \
-      killed loses nothing: it, or another one, goes on at the next track.
+      killed loses nothing: it, or another one, goes on at the next track. A job whose workers end without a \
+      word three times at the same place is given up.
 
       Examples:
         continuo-worker            work until told to stop
@@ -34,6 +35,13 @@ struct Worker: ParsableCommand {
     name: .customLong("osc-port"),
     help: "The port that is told about jobs which name none; 0 for none.")
   var oscPort: UInt16 = 9770
+
+  @Option(help: "Ends without a word after which a job is given up, at least 1.")
+  var attempts = JobStore.attempts
+
+  func validate() throws {
+    guard attempts >= 1 else { throw ValidationError("--attempts must be at least 1") }
+  }
 
   static func main() {
     OpenBLASCore.restartIfSlow()
@@ -58,7 +66,7 @@ struct Worker: ParsableCommand {
     let worker = JobWorker(
       store: jobs,
       cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache(),
-      owner: WorkerIdentity.make(),
+      owner: WorkerIdentity.make(), attempts: attempts,
       shouldStop: { StopSignal.isSet },
       note: { job, progress in
         sender.progress(

@@ -228,7 +228,9 @@ struct AttributeJobsCommand: ParsableCommand {
       return
     }
     for job in all {
-      let left = job.secondsLeft.map { ", \(Int($0)) s left" } ?? ""
+      let left =
+        (job.secondsLeft.map { ", \(Int($0)) s left" } ?? "")
+        + (job.attempts > 1 ? ", attempt \(job.attempts)" : "")
       print(
         "\(job.id)  \(job.state.rawValue)  \(Int(job.progress * 100)) %\(left)  "
           + "\(printable(job.message))\(job.result.map { "  " + printable($0) } ?? "")")
@@ -243,6 +245,7 @@ struct AttributeJobsCommand: ParsableCommand {
     let secondsLeft: Double?
     let message: String
     let result: String?
+    let attempts: Int
 
     init(_ job: Job) {
       id = job.id
@@ -251,6 +254,7 @@ struct AttributeJobsCommand: ParsableCommand {
       secondsLeft = job.secondsLeft
       message = job.message
       result = job.result
+      attempts = job.attempts
     }
   }
 }

@@ -57,6 +57,66 @@ struct JobStoreTests {
     #expect(throws: AttributionError.noJob(id: 77)) { try store.cancel(77) }
   }
 
+  @Test("a job whose workers end at the same place three times is given up, with the reason")
+  func attempts() throws {
+    let folder = try TemporaryFolder()
+    let store = try store(folder)
+    let (bad, good) = (try store.add(request: Data()), try store.add(request: Data()))
+    var now = Date()
+    for attempt in 1...3 {
+      #expect(try store.giveUp(now: now) == nil)
+      let job = try store.take(owner: "\(attempt)", now: now)
+      #expect(job?.id == bad && job?.attempts == attempt)
+      now += 61
+    }
+    let lost = try #require(try store.giveUp(now: now))
+    #expect(lost.id == bad && lost.state == .failed && lost.owner == nil)
+    #expect(lost.message.contains("given up: its worker ended without a word 3 times at 0 %"))
+    #expect(try store.giveUp(now: now) == nil)
+    #expect(try store.take(owner: "4", now: now)?.id == good)
+  }
+
+  @Test("who gets further is not given up, nor who is stopped in order")
+  func progress() throws {
+    let folder = try TemporaryFolder()
+    let store = try store(folder)
+    let id = try store.add(request: Data())
+    var now = Date()
+    for attempt in 1...9 {
+      #expect(try store.giveUp(now: now) == nil)
+      #expect(try store.take(owner: "\(attempt)", now: now)?.attempts == 1)
+      try store.renew(
+        id, owner: "\(attempt)", progress: 0.1 * Double(attempt), message: "x", secondsLeft: nil,
+        now: now)
+      now += 61
+    }
+    // From here on it dies where it was.
+    #expect(try store.take(owner: "a", now: now)?.attempts == 1)
+    try store.giveBack(id, owner: "a")
+    for attempt in 1...3 {
+      #expect(try store.take(owner: "b", now: now)?.attempts == attempt)
+      now += 61
+    }
+    #expect(try store.giveUp(after: 4, now: now) == nil)
+    #expect(try store.giveUp(now: now)?.message.contains("at 90 % (x)") == true)
+  }
+
+  @Test("a store of version 1 keeps its jobs and losses, and counts from now on")
+  func migration() throws {
+    let folder = try TemporaryFolder()
+    let file = folder.file("jobs.sqlite")
+    try FileManager.default.copyItem(at: fixture("attribution/jobs_version_1.sqlite"), to: file)
+    let (store, other) = (try JobStore(file: file), try JobStore(file: file))
+    let jobs = try store.jobs()
+    #expect(jobs.map(\.state) == [.done, .waiting, .running, .failed])
+    #expect(jobs.allSatisfy { $0.attempts == 0 } && jobs[0].result == "/out")
+    #expect(try other.losses("base") == ["a": 0.5, "b": -1.25])
+    #expect(try other.take(owner: "x")?.attempts == 1)
+    #expect(try store.faults().isEmpty)
+    let again = try JobStore(file: file)
+    #expect(try again.job(2)?.attempts == 1)
+  }
+
   @Test("losses are kept under their key, to the last bit")
   func losses() throws {
     let folder = try TemporaryFolder()

@@ -55,6 +55,8 @@ struct StoreSoakTests {
     process.executableURL = builtProducts.appendingPathComponent("continuo-worker")
     process.arguments = [
       "--once", "--store", store.path, "--cache", tiny.folder.file("cache").path, "--osc-port", "0",
+      // It is the test that kills, and often before anything has begun: no reason to give a job up.
+      "--attempts", "1000000",
     ]
     process.standardOutput = FileHandle.nullDevice
     try process.run()
