@@ -95,6 +95,16 @@ package enum AudioPortState: Int, Sendable {
     self.name = name
   }
 
+  /// Closes the client and opens it under another name, connected to nothing by itself: a session manager
+  /// brings other programs, and connects them.
+  package func reopen(as name: String) {
+    stop()
+    stopping.store(0, ordering: .releasing)
+    connections = ConnectionMemory()
+    self.name = name
+    start()
+  }
+
   /// Starts the keeper thread, which opens the client and keeps it open.
   package func start() {
     let thread = Thread { [self] in keep() }

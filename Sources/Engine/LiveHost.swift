@@ -48,6 +48,8 @@ package final class LiveHost: ControlHost {
   var midi: MIDIMap
   /// Loaded knobs by slot.
   var knobs: [Int: PresetKnob] = [:]
+  /// Every bundle that has been on a slot, by id: what takes name.
+  var bundlesUsed: [String: TakeBundle] = [:]
   var promptName = ""
   /// Names of takes on their way to the disk.
   var takesBeingWritten: Set<String> = []
@@ -82,6 +84,7 @@ package final class LiveHost: ControlHost {
 
   package func changed(address: String, slot: Int?, value: OSCValue, received: Double) throws {
     defer { tellMIDI(address) }
+    if AddressTable.byAddress[address]?.row.isSaved == true { session?.tell(isDirty: true) }
     let strengthAddress = address.replacing("/norm", with: "/strength")
     if let slot, address.hasSuffix("/norm"), let strength = server.parameters[strengthAddress] {
       send(.music(MusicControl(.strength, slot: slot, strength.number ?? 0, received: received)))
@@ -258,6 +261,7 @@ package final class LiveHost: ControlHost {
   package func say(_ text: String) {
     log.notice("\(printable(text))")
     server.announce(OSCMessage("/engine/notice", [.string(text)]))
+    session?.tell(message: text)
   }
 
   /// Has a text read and handed over; empty takes it away.
@@ -313,6 +317,7 @@ package final class LiveHost: ControlHost {
         say("\(knob.bundle.name): \(warning)")
       }
       knobs[slot] = knob
+      bundlesUsed[knob.bundle.manifest.id] = TakeBundle(knob.bundle)
       let defaults = knob.trait.defaults
       let base = "/knob/\(slot)/"
       try server.set(base + "alpha", .float(defaults.alpha), received: 0)

@@ -103,8 +103,10 @@ extension LiveHost {
   }
 
   /// Brings back what a file keeps; everything else goes to its initial value.
-  package func loadState(_ file: URL) throws {
-    let values = try StateFile.load(file)
+  package func loadState(_ file: URL) throws { bringBack(try StateFile.load(file)) }
+
+  /// Sets these values, and all others to what they are at first.
+  private func bringBack(_ values: [(address: String, value: OSCValue)]) {
     let kept = Set(values.map(\.address))
     for (address, _) in server.parameters.saved where !kept.contains(address) {
       if let initial = AddressTable.byAddress[address]?.row.initial {
@@ -183,7 +185,7 @@ extension LiveHost {
     let name = material.name.isEmpty ? freshTakeName() : material.name
     takesBeingWritten.insert(name)
     let folder = takesFolder.appendingPathComponent(name)
-    let bundles = Array(Set(knobs.values.map(\.bundle.name))).sorted()
+    let bundles = Array(bundlesUsed.values)
     let (instrument, identity, options) = (instrument, identity, options)
     // Decoding minutes of music would keep the program from ending.
     let isEnding = isEnding
@@ -209,17 +211,28 @@ extension LiveHost {
   /// Lets a session manager say where the state lies and what the JACK client is called.
   package func join(_ session: SessionClient, port: AudioPort) {
     self.session = session
-    var isStarted = false
+    var opened: SessionClient.Session?
     session.open = { [unowned self] next in
       let file = URL(fileURLWithPath: next.path).appendingPathComponent("state.json")
-      options.takes = file.deletingLastPathComponent().appendingPathComponent("takes")
       try DataFolders.make(file.deletingLastPathComponent())
-      if FileManager.default.fileExists(atPath: file.path) { try loadState(file) }
-      if !isStarted {
+      // What can fail comes first: a session that cannot be opened leaves the present one as it is.
+      let exists = FileManager.default.fileExists(atPath: file.path)
+      let values = exists ? try StateFile.load(file) : []
+      if opened != nil {
+        // The music of the session before ends with it.
+        _ = generator.commands.offer(.stop)
+        commit()
+      }
+      options.takes = file.deletingLastPathComponent().appendingPathComponent("takes")
+      // What was asked for on the command line stays in a new session; of another session nothing does.
+      if exists || opened != nil { bringBack(values) }
+      if opened == nil {
         port.rename(next.clientID)
         port.start()
-        isStarted = true
+      } else if opened?.clientID != next.clientID {
+        port.reopen(as: next.clientID)
       }
+      opened = next
     }
     session.save = { [unowned self] next in
       try StateFile.save(

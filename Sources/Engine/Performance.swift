@@ -55,6 +55,9 @@ package struct DirectionSource: Sendable, Equatable {
     self.monitors = monitors
   }
 
+  /// The id of the knob's bundle.
+  package var bundle: String { name.split(separator: "/").dropLast().joined(separator: "/") }
+
   /// What a score keeps: name, power, monitors; the numbers only together.
   var arguments: [OSCValue] {
     guard let power, let monitors else { return [.string(name)] }

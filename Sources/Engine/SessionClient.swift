@@ -28,6 +28,8 @@ package final class SessionClient {
   /// Saves the present session.
   package var save: (Session) throws -> Void = { _ in }
   package private(set) var session: Session?
+  /// Whether the manager has been told that there is something to save.
+  private var isDirty = false
 
   /// - Parameters:
   ///   - url: `$NSM_URL`: osc.udp://host:port/
@@ -53,9 +55,17 @@ package final class SessionClient {
         ]), manager)
   }
 
-  /// Tells whether there is something to save.
+  /// Tells whether there is something to save, when that has changed.
   package func tell(isDirty: Bool) {
+    guard session != nil, isDirty != self.isDirty else { return }
+    self.isDirty = isDirty
     send(OSCMessage(isDirty ? "/nsm/client/is_dirty" : "/nsm/client/is_clean"), manager)
+  }
+
+  /// Tells the manager's user something. Priorities go from 0 to 3; a notice has 1.
+  package func tell(message: String) {
+    guard session != nil else { return }
+    send(OSCMessage("/nsm/client/message", [.int(1), .string(message)]), manager)
   }
 
   /// Tells how far loading is, 0 … 1.
@@ -76,18 +86,23 @@ package final class SessionClient {
         return true
       }
       let next = Session(path: path, displayName: display, clientID: id)
+      tell(progress: 0)
       attempt("/nsm/client/open") {
         try open(next)
         session = next
+        tell(isDirty: false)
       }
+      tell(progress: 1)
       return true
     case "/nsm/client/save":
       guard let session else {
         answer("/nsm/client/save", code: -6, "no session is open")
         return true
       }
-      attempt("/nsm/client/save") { try save(session) }
-      tell(isDirty: false)
+      attempt("/nsm/client/save") {
+        try save(session)
+        tell(isDirty: false)
+      }
       return true
     case "/reply", "/error", "/nsm/client/session_is_loaded", "/nsm/client/show_optional_gui",
       "/nsm/client/hide_optional_gui":

@@ -29,6 +29,41 @@ package enum TakeError: Explained, Equatable {
   }
 }
 
+/// A bundle that steered a take.
+package struct TakeBundle: Codable, Sendable, Equatable {
+  package var id: String
+  package var version: String
+  /// SHA-256 over the bundle's files (`PresetFiles.digest`); nil in takes of older versions.
+  package var sha256: String?
+
+  package init(id: String, version: String, sha256: String?) {
+    self.id = id
+    self.version = version
+    self.sha256 = sha256
+  }
+
+  package init(_ bundle: PresetBundle) {
+    self.init(
+      id: bundle.manifest.id, version: bundle.manifest.version, sha256: bundle.files.digest)
+  }
+
+  private enum CodingKeys: String, CodingKey { case id, version, sha256 }
+
+  /// Older takes have "id@version".
+  package init(from decoder: any Decoder) throws {
+    if let name = try? decoder.singleValueContainer().decode(String.self) {
+      let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+      self.init(id: parts.first ?? "", version: parts.count == 2 ? parts[1] : "", sha256: nil)
+      return
+    }
+    let table = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      id: try table.decode(String.self, forKey: .id),
+      version: try table.decode(String.self, forKey: .version),
+      sha256: try table.decodeIfPresent(String.self, forKey: .sha256))
+  }
+}
+
 /// What `take.json` says.
 package struct TakeDescription: Codable, Sendable, Equatable {
   package var format = "continuo-take"
@@ -37,7 +72,8 @@ package struct TakeDescription: Codable, Sendable, Equatable {
   package var fingerprint: String
   /// f32, bf16, int8 or int4; nil in takes of older versions.
   package var weights: String?
-  package var bundles: [String]
+  /// The bundles whose knobs were on a slot, sorted by id.
+  package var bundles: [TakeBundle]
   package var promptFrames: Int
   package var frames: Int
   package var framesPerSecond: Double
@@ -60,12 +96,12 @@ package struct Take: Sendable {
   private let material: TakeMaterial
   private let instrument: Instrument
   private let modelName: String
-  private let bundles: [String]
+  private let bundles: [TakeBundle]
   private let fingerprint: String
   private let weights: String?
 
   package init(
-    material: TakeMaterial, instrument: Instrument, modelName: String, bundles: [String],
+    material: TakeMaterial, instrument: Instrument, modelName: String, bundles: [TakeBundle],
     fingerprint: String = "", weights: String? = nil
   ) {
     self.material = material
@@ -108,8 +144,13 @@ package struct Take: Sendable {
         panel.apply(control, stepsPerSecond: instrument.framesPerSecond)
       }
     }
+    // Those that the score names: others may have been loaded, too.
+    let named = Set(
+      material.score.filter { $0.message.path.hasSuffix("/direction") }
+        .map { DirectionSource(arguments: $0.message.arguments).bundle })
     let description = TakeDescription(
-      model: modelName, fingerprint: fingerprint, weights: weights, bundles: bundles,
+      model: modelName, fingerprint: fingerprint, weights: weights,
+      bundles: bundles.filter { named.contains($0.id) }.sorted { $0.id < $1.id },
       promptFrames: material.promptFrames, frames: frames,
       framesPerSecond: Double(instrument.framesPerSecond), sampleRate: instrument.sampleRate,
       loudness: material.loudness, windowLength: material.plan.length,

@@ -67,6 +67,26 @@ struct ScoreRendering {
     return url.lastPathComponent == "score.osc" ? url.deletingLastPathComponent() : url
   }
 
+  /// The bundle that steered the take: of those that are given and installed the one with the same files.
+  /// - Throws: `CommandError.clash` when all that have this id hold something else.
+  private func bundle(
+    _ id: String, as played: TakeBundle?, near: [PresetBundle], library: PresetLibrary
+  ) throws -> PresetBundle {
+    var candidates = near.filter { $0.manifest.id == id }
+    if let digest = played?.sha256 {
+      candidates += library.list().compactMap { try? $0.bundle.get() }
+        .filter { $0.manifest.id == id }
+      if let same = candidates.first(where: { $0.files.digest == digest }) { return same }
+      if let version = played?.version, !candidates.isEmpty {
+        throw CommandError.clash(
+          what: "the take was steered by \(id)@\(version) with SHA-256 \(digest.prefix(16))…, "
+            + "and no bundle here has the same contents",
+          remedy: "give that bundle with --bundle")
+      }
+    }
+    return try candidates.first ?? library.find(id)
+  }
+
   func run() throws -> ScoreSummary {
     let clock = ContinuousClock()
     let take = try RecordedTake(folder: request.take)
@@ -98,13 +118,9 @@ struct ScoreRendering {
     } text: { words in
       try model.textContext(words, pool: pool)
     } direction: { source, _ in
-      let knob: PresetKnob
-      if let known = try? PresetKnob.find(source.name, in: near) {
-        knob = known
-      } else {
-        let id = source.name.split(separator: "/").dropLast().joined(separator: "/")
-        knob = try PresetKnob.find(source.name, in: [try library.find(id)])
-      }
+      let played = take.description.bundles.first { $0.id == source.bundle }
+      let knob = try PresetKnob.find(
+        source.name, in: [try bundle(source.bundle, as: played, near: near, library: library)])
       _ = try knob.bundle.compatibility(with: identity)
       var options = knob.trait.defaults.options
       if let power = source.power { options.power = power }

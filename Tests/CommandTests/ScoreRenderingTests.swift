@@ -81,6 +81,18 @@ struct ScoreRenderingTests {
         .reduce(Float(0)) { max($0, abs(min(max($1.1, -1), 1) - $1.0)) }
       #expect(worst < 3e-7)
     }
+
+    // The take names its bundles by their contents: with others it is not made again silently.
+    let file = take.appendingPathComponent("take.json")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let bundles = try JSONDecoder().decode(TakeDescription.self, from: Data(text.utf8)).bundles
+    #expect(bundles.map(\.id) == ["org.continuo.house.bass", "org.continuo.house.drums"])
+    let digest = try #require(bundles.last?.sha256)
+    try Data(text.replacing(digest, with: String(repeating: "0", count: 64)).utf8).write(to: file)
+    let refused = try runProgram(
+      "continuo", ["render", "--score", take.path, "--out", home.file("no.wav").path])
+    #expect(refused.status == 64, "\(refused.output)")
+    #expect(refused.errors.contains("steered by org.continuo.house.drums@"), "\(refused.errors)")
   }
 
   @Test("a score contradicts prompt, text, seed and knobs, and other folders are no takes")

@@ -39,12 +39,30 @@ import Testing
     #expect(manager.sent.last?.arguments.dropFirst().first == .int(-6), "nothing is open yet")
     #expect(client.take(openMessage("/tmp/a"), from: peer))
     #expect(
-      manager.sent.last == OSCMessage("/reply", [.string("/nsm/client/open"), .string("OK")]))
+      manager.sent.contains(OSCMessage("/reply", [.string("/nsm/client/open"), .string("OK")])))
+    #expect(manager.sent.last == OSCMessage("/nsm/client/progress", [.float(1)]))
     #expect(manager.opened.last?.clientID == "Continuo.nABC")
     #expect(client.take(OSCMessage("/nsm/client/save"), from: peer))
     #expect(manager.saves == 1)
     #expect(client.take(openMessage("/tmp/b"), from: peer))
     #expect(client.session?.path == "/tmp/b")
+  }
+
+  @Test func whatIsToBeSavedIsToldOnce() throws {
+    let manager = Manager()
+    let client = try client(manager)
+    client.tell(isDirty: true)
+    client.tell(message: "too early")
+    #expect(manager.sent.isEmpty, "no session is open")
+    #expect(client.take(openMessage("/tmp/a"), from: peer))
+    manager.sent = []
+    client.tell(isDirty: true)
+    client.tell(isDirty: true)
+    #expect(manager.sent == [OSCMessage("/nsm/client/is_dirty")])
+    #expect(client.take(OSCMessage("/nsm/client/save"), from: peer))
+    #expect(manager.sent.contains(OSCMessage("/nsm/client/is_clean")))
+    client.tell(message: "hello")
+    #expect(manager.sent.last == OSCMessage("/nsm/client/message", [.int(1), .string("hello")]))
   }
 
   @Test func othersAreNotListenedTo() throws {
@@ -60,7 +78,7 @@ import Testing
     let client = try client(manager)
     manager.refuses = true
     #expect(client.take(openMessage("/tmp/a"), from: peer))
-    #expect(manager.sent.last?.path == "/error" && client.session == nil)
+    #expect(manager.sent.contains { $0.path == "/error" } && client.session == nil)
     #expect(client.take(OSCMessage("/nsm/client/open", [.int(1)]), from: peer))
     #expect(manager.sent.last?.path == "/error")
     #expect(SessionClient(url: "http://x/") { _, _ in } == nil)

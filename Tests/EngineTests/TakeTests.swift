@@ -7,6 +7,9 @@ import Testing
 @testable import Engine
 
 @Suite struct TakeTests {
+  private static let bundle = TakeBundle(
+    id: "test", version: "1.0.0", sha256: String(repeating: "a", count: 64))
+
   /// A performance with turned knobs, and its take in a folder.
   private func record(_ folder: URL) throws -> (codes: [Int32], instrument: Instrument) {
     let instrument = try tinyInstrument()
@@ -27,8 +30,10 @@ import Testing
     let material = TakeMaterial(
       name: "t", codes: codes, promptFrames: 20, promptSound: [Float](repeating: 0.1, count: 12800),
       score: performance.score, loudness: nil, plan: WindowPlan())
-    try Take(material: material, instrument: instrument, modelName: "tiny", bundles: ["b@1"])
-      .write(to: folder)
+    try Take(
+      material: material, instrument: instrument, modelName: "tiny",
+      bundles: [TakeBundle(id: "unused", version: "2.0.0", sha256: nil), Self.bundle]
+    ).write(to: folder)
     return (codes, instrument)
   }
 
@@ -37,7 +42,7 @@ import Testing
     let place = folder.file("take")
     let (codes, instrument) = try record(place)
     let take = try RecordedTake(folder: place)
-    #expect(take.description.promptFrames == 20 && take.description.bundles == ["b@1"])
+    #expect(take.description.promptFrames == 20 && take.description.bundles == [Self.bundle])
     let sameCodes = take.codes == codes
     #expect(sameCodes)
     let again = try take.replay(on: instrument, pool: ComputePool(threads: threads)) {
@@ -63,6 +68,20 @@ import Testing
     let around = try FileManager.default.contentsOfDirectory(
       atPath: place.deletingLastPathComponent().path)
     #expect(around == ["take"])
+  }
+
+  @Test func bundlesOfOlderTakesHaveNoHash() throws {
+    let folder = try TemporaryFolder()
+    let place = folder.file("take")
+    _ = try record(place)
+    let file = place.appendingPathComponent("take.json")
+    var json = try #require(
+      try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+    json["bundles"] = ["org.example.drums@1.2.0"]
+    try JSONSerialization.data(withJSONObject: json).write(to: file)
+    #expect(
+      try RecordedTake(folder: place).description.bundles
+        == [TakeBundle(id: "org.example.drums", version: "1.2.0", sha256: nil)])
   }
 
   @Test func otherFoldersAreNoTakes() throws {

@@ -22,8 +22,12 @@ package final class RunningDaemon {
   ///   - server: name of the JACK server.
   ///   - arguments: added to the command line.
   ///   - folder: a home to use again; nil makes one.
+  ///   - environment: added to the present one.
   /// Returns nil when it ended or said nothing for 30 s.
-  package init?(server: String, _ arguments: [String] = [], folder: TemporaryFolder? = nil) throws {
+  package init?(
+    server: String, _ arguments: [String] = [], folder: TemporaryFolder? = nil,
+    environment: [String: String] = [:]
+  ) throws {
     let home = try folder ?? TemporaryFolder()
     self.folder = home
     jackName = "c\(UInt32.random(in: 0...UInt32.max))"
@@ -36,7 +40,7 @@ package final class RunningDaemon {
       "XDG_DATA_HOME": home.url.appendingPathComponent("data").path,
       "XDG_CACHE_HOME": home.url.appendingPathComponent("cache").path,
       "XDG_STATE_HOME": home.url.appendingPathComponent("state").path,
-    ]) { $1 }
+    ]) { $1 }.merging(environment) { $1 }
     let log = home.file("log")
     try Data().write(to: log)
     process.standardInput = FileHandle.nullDevice
