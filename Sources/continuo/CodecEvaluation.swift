@@ -11,6 +11,7 @@ import Reporting
 /// Runs over songs; each finished one is kept by the store.
 struct CodecEvaluation {
   let model: MusicGen
+  /// Sound files, or folders of stems.
   let files: [URL]
   /// Length that is taken of every file, in steps.
   let steps: Int
@@ -60,6 +61,8 @@ struct CodecEvaluation {
   /// A song in all its versions.
   private struct Versions {
     var given: [Float]
+    /// Steps in which each group's stems sound (G, T); nil without stems.
+    var activity: [[Bool]]?
     var codes: [Int32]
     var codec: [Float]
     var unquantised: [Float]
@@ -68,8 +71,8 @@ struct CodecEvaluation {
 
   private func versions(of file: URL) throws -> Versions {
     let seconds = Double(steps) / Double(model.stepsPerSecond)
-    var samples = try AudioFile.read(file, part: .first(seconds: seconds), channels: .mono)
-      .resampled(to: rate).mono
+    let (sound, activity) = try given(file, seconds: seconds)
+    var samples = sound
     // Whole steps, so that everything that comes back is as long.
     samples.removeLast(samples.count % model.hop)
     guard samples.count >= Self.window * model.hop else {
@@ -81,10 +84,46 @@ struct CodecEvaluation {
     let latents = try model.codec.latents(of: samples, pool: pool)
     let codes = model.codec.quantise(latents, codebooks: books, pool: pool)
     return Versions(
-      given: samples, codes: codes,
+      given: samples, activity: activity, codes: codes,
       codec: try model.codec.decode(codes, codebooks: books, pool: pool),
       unquantised: try model.codec.decode(latents: latents, pool: pool),
       opus: try opus?.roundTrip(samples, rate: rate))
+  }
+
+  /// A sound file, or the mix of a folder of stems and when they sound: 20 ms above -52 dB.
+  private func given(_ place: URL, seconds: Double) throws -> ([Float], [[Bool]]?) {
+    func read(_ file: URL) throws -> [Float] {
+      try AudioFile.read(file, part: .first(seconds: seconds), channels: .mono)
+        .resampled(to: rate).mono
+    }
+    guard place.hasDirectoryPath else { return (try read(place), nil) }
+    func add(_ sound: [Float], to sum: inout [Float]) {
+      if sum.count < sound.count {
+        sum += [Float](repeating: 0, count: sound.count - sum.count)
+      }
+      for index in sound.indices { sum[index] += sound[index] }
+    }
+    var mix: [Float] = []
+    var parts = [[Float]](repeating: [], count: groups.count)
+    for file in try ProbeMaterial.audioFiles(in: place) {
+      let sound = try read(file)
+      add(sound, to: &mix)
+      let name = file.deletingPathExtension().lastPathComponent.lowercased()
+      if let group = groups.firstIndex(where: { name.contains($0) }) {
+        add(sound, to: &parts[group])
+      }
+    }
+    let hop = model.hop
+    let least = Float(SegmentCutter.stemSilence * SegmentCutter.stemSilence)
+    let activity = parts.map { part in
+      (0..<mix.count / hop).map { step -> Bool in
+        guard (step + 1) * hop <= part.count else { return false }
+        var sum: Float = 0
+        for index in step * hop..<(step + 1) * hop { sum += part[index] * part[index] }
+        return sum / Float(hop) >= least
+      }
+    }
+    return (mix, activity)
   }
 
   /// Measures every song.
@@ -121,7 +160,13 @@ struct CodecEvaluation {
       let first = start / model.hop
       windows.append(
         Window(
-          start: first, shares: shares(name, first..<first + Self.window),
+          start: first,
+          shares: song.activity.map { activity in
+            activity.map { group in
+              let sounding = group[first..<first + Self.window].count { $0 }
+              return Double(sounding) / Double(Self.window)
+            }
+          } ?? shares(name, first..<first + Self.window),
           codec: likeness(song.codec), unquantised: likeness(song.unquantised),
           opus: song.opus.map(likeness)))
     }

@@ -15,11 +15,12 @@ struct EvaluateCodecCommand: ParsableCommand {
     discussion: """
       Beside the codec stand its autoencoder without the quantiser and, where opusenc and opusdec are \
       installed, Opus at its lowest rate for music. Figures per group of instruments and the classifier on \
-      counts of codes need to know what sounds when: files named after the tracks of --catalogue \
-      (house-test-0007.flac). With --out finished songs are kept there.
+      counts of codes need to know what sounds when: from --stems, or from files named after the tracks of \
+      --catalogue (house-test-0007.flac). With --out finished songs are kept there.
 
       Examples:
         continuo evaluate codec --audio songs/
+        continuo evaluate codec --audio multitracks/ --stems
         continuo evaluate codec --audio renderings/ --songs 60 --out figures --report codec.html
       """)
 
@@ -34,6 +35,8 @@ struct EvaluateCodecCommand: ParsableCommand {
   var learnFrom: String?
   @Option(name: .customLong("learn-windows"), help: "Windows that teach the classifier, at most.")
   var learnWindows = 3000
+  @Flag(help: "Songs are folders of stems, named after the groups (drums.wav, bass.wav).")
+  var stems = false
   @Option(help: "Songs, at most.") var songs = 200
   @Option(help: "Seconds taken of each, from its beginning.") var seconds = 30.0
   @Option(help: "Which songs, when there are more.") var seed: UInt64 = 1
@@ -42,6 +45,9 @@ struct EvaluateCodecCommand: ParsableCommand {
   var out: String?
   @Option(help: "An HTML page to write, with the spectrograms of a few songs.") var report: String?
   @Flag(help: "The figures as JSON.") var json = false
+
+  /// Groups of stems where no catalogue names them.
+  private static let groups = ["drums", "bass", "guitar", "piano", "other"]
 
   func run() throws {
     guard (1...100_000).contains(songs), (1...100_000).contains(learnWindows) else {
@@ -56,7 +62,10 @@ struct EvaluateCodecCommand: ParsableCommand {
     if let report {
       try OutputPlace.check(URL(fileURLWithPath: report), option: "--report")
     }
-    var files = try ProbeMaterial.audioFiles(in: URL(fileURLWithPath: audio))
+    var files =
+      try stems
+      ? ProbeMaterial.songs(in: URL(fileURLWithPath: audio))
+      : ProbeMaterial.audioFiles(in: URL(fileURLWithPath: audio))
     if files.count > songs {
       var random = SeededRandom(seed: seed)
       files = files.shuffled(using: &random).prefix(songs).sorted { $0.path < $1.path }
@@ -69,17 +78,17 @@ struct EvaluateCodecCommand: ParsableCommand {
     var tracks: [String: ActivityCatalogue.Track] = [:]
     for track in catalogues.flatMap(\.tracks) { tracks[track.id] = track }
     let names = Set(files.map { $0.deletingPathExtension().lastPathComponent })
-    let isKnown = tracks.keys.contains { names.contains($0) }
+    let isKnown = stems || tracks.keys.contains { names.contains($0) }
     let steps = Int((seconds * Double(loaded.model.stepsPerSecond)).rounded())
     let opus = noOpus ? nil : OpusTools()
     let folder = out.map { URL(fileURLWithPath: $0) }
     let evaluation = CodecEvaluation(
       model: loaded.model, files: files, steps: steps, tracks: tracks,
-      groups: isKnown ? catalogues[0].groups : [], opus: opus,
+      groups: isKnown ? catalogues.first?.groups ?? Self.groups : [], opus: opus,
       store: EvaluationStore(
         folder: folder,
         key: "\(loaded.reader.fingerprint) \(steps) \(opus != nil) \(isKnown) "
-          + files.map(ProbeMaterial.identity(of:)).joined(separator: " ")),
+          + files.map(ProbeMaterial.identity(of:)).joined(separator: " ") + " \(stems)"),
       pool: loaded.pool)
     var page = EvaluationPage(title: "The codec of model \(printable(loaded.identity.name))")
     page.notes = ["\(files.count) sound files, up to \(String(format: "%g", seconds)) s of each."]

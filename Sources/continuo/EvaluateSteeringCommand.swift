@@ -50,6 +50,8 @@ struct EvaluateSteeringCommand: ParsableCommand {
   @Option(name: .customLong("drift-seconds"), help: "Length of the suite drift.") var driftSeconds =
     600.0
   @Option(name: .customLong("drift-clips"), help: "Clips of the suite drift.") var driftClips = 4
+  @Option(help: "Clips of every cell that are written to --out/listening, at -12 LUFS.")
+  var listen = 0
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(help: "The folder for cells and reports.") var out: String
@@ -115,6 +117,7 @@ struct EvaluateSteeringCommand: ParsableCommand {
       model: loaded.model, knobs: knobs, songs: songs, judge: judge, folder: folder,
       settings: SamplingSettings(guidance: guidance), fingerprint: loaded.reader.fingerprint,
       teacher: teacher, pool: loaded.pool)
+    runner.listening = listen
     var evaluation = SteeringEvaluation(
       runner: runner, traits: traits,
       suites: suite.isEmpty ? [.dose, .continuation, .removal] : suite,

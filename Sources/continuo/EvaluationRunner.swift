@@ -2,6 +2,7 @@
 //
 // Finished cells lie in the output folder and are read back, so that an interrupted evaluation goes on.
 
+import Audio
 import Engine
 import Foundation
 import Kernels
@@ -90,6 +91,8 @@ final class EvaluationRunner {
   let fingerprint: String
   /// Teaches probes from a number of pairs; nil where there is nothing to learn from.
   let teacher: PairTeacher?
+  /// Clips of every newly made cell that are kept to listen to.
+  var listening = 0
   private var directions: [String: SteeringDirection] = [:]
 
   /// Clips made side by side.
@@ -198,6 +201,9 @@ final class EvaluationRunner {
     if !curve.isEmpty, figures.gainOverTime == nil { figures.gainOverTime = curve }
     for (index, generator) in generators.enumerated() {
       let first = max(generator.promptFrames, generator.firstFrame)
+      if range.lowerBound + index < listening {
+        try keep(generator.codes(generator.firstFrame..<target), plan, range.lowerBound + index)
+      }
       let clip = try judged(
         plan, generator.codes(first..<target),
         prompt: plan.start == .nothing ? nil : prompts[range.lowerBound + index].codes, &figures)
@@ -210,6 +216,20 @@ final class EvaluationRunner {
           gain: Float(gains[index] / Double(max(count, 1)))))
     }
     try progress(1)
+  }
+
+  /// Writes a clip, prompt included, at -12 LUFS into the folder “listening”.
+  private func keep(_ codes: [Int32], _ plan: CellPlan, _ index: Int) throws {
+    var clip = AudioClip(
+      rate: model.config.sampleRate, channels: try model.decode(codes, pool: pool))
+    let gain = Loudness(of: clip).gain(to: -12)
+    for channel in clip.channels.indices {
+      for place in clip.channels[channel].indices { clip.channels[channel][place] *= gain }
+    }
+    let place = folder.appendingPathComponent("listening")
+    try? FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+    try AudioFile.write(
+      clip, to: place.appendingPathComponent("\(plan.key)-\(index + 1).flac"), encoding: .bits16)
   }
 
   private func judged(

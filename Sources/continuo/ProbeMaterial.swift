@@ -208,14 +208,19 @@ enum ProbeMaterial {
     }
   }
 
-  /// A folder of songs, each a folder of stems: with the stem, and without it.
-  static func stems(_ folder: URL, stem: String, _ cutter: SegmentCutter) throws -> [ProbeItem] {
+  /// The folders of stems in a folder, sorted.
+  static func songs(in folder: URL) throws -> [URL] {
     let names = ((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []).sorted()
-    let songs = names.map(folder.appendingPathComponent).filter { song in
+    let songs = names.map { folder.appendingPathComponent($0, isDirectory: true) }.filter { song in
       (try? audioFiles(in: song))?.isEmpty == false && song.pathExtension.isEmpty
     }
     guard !songs.isEmpty else { throw ProbeMaterialError.noAudio(folder: folder.path) }
-    return try songs.map { song in
+    return songs
+  }
+
+  /// A folder of songs, each a folder of stems: with the stem, and without it.
+  static func stems(_ folder: URL, stem: String, _ cutter: SegmentCutter) throws -> [ProbeItem] {
+    try songs(in: folder).map { song in
       let files = try audioFiles(in: song).map(identity(of:)).joined(separator: "\n")
       return ProbeItem(
         track: song.lastPathComponent, side: nil,

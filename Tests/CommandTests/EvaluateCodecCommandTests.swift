@@ -58,6 +58,36 @@ struct EvaluateCodecCommandTests {
     #expect(html.contains("through the codec") && html.contains("<svg"))
   }
 
+  @Test("stems say by themselves when each group sounds")
+  func stems() throws {
+    for song in 0..<2 {
+      let place = folder.file("tracks/song\(song)")
+      try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+      // Drums in the first half, bass always.
+      for (name, end) in [("drums", 6), ("bass", 12)] {
+        let samples = (0..<32_000 * 12).map { index in
+          index < 32_000 * end ? Float(0.3 * sin(Double(index * (song + 1)) / 30)) : 0
+        }
+        try AudioFile.write(
+          AudioClip(rate: 32_000, channels: [samples]),
+          to: place.appendingPathComponent("\(name).wav"))
+      }
+    }
+    let result = try runProgram(
+      "continuo",
+      [
+        "evaluate", "codec", "--model", fixture("MusicGen/mono/model").path, "--audio", "tracks",
+        "--stems", "--catalogue", "test", "--learn-from", "train", "--no-opus", "--seconds", "12",
+        "--json",
+      ], environment: environment, in: folder.url)
+    #expect(result.status == 0, "\(result.errors)")
+    let page = try JSONDecoder().decode(EvaluationPage.self, from: Data(result.output.utf8))
+    // Figures while drums and bass sound; guitars never do.
+    let row = page.tables[0].rows[0].values
+    #expect(row[2] != nil && row[3] != nil && row[4] == nil)
+    #expect(page.tables[2].rows[0].values[2] == 8)
+  }
+
   @Test("files that no catalogue knows are measured without groups; Opus can be left out")
   func plain() throws {
     try FileManager.default.moveItem(at: folder.file("songs"), to: folder.file("other"))

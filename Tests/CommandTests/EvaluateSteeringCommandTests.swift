@@ -29,7 +29,7 @@ struct EvaluateSteeringCommandTests {
         "--catalogue", "test", "--learn-from", "train", "--bundle", "knobs", "--trait", "drums",
         "--trait", "bass", "--trait", "guitar", "--clips", "2", "--validation-clips", "2",
         "--seconds", "1", "--prompt-seconds", "1", "--dose", "5/5", "--dose", "20/1",
-        "--drift-seconds", "1", "--drift-clips", "1", "--out", "out", "--json",
+        "--listen", "1", "--drift-seconds", "1", "--drift-clips", "1", "--out", "out", "--json",
       ] + suites.flatMap { ["--suite", $0] },
       environment: ["XDG_CACHE_HOME": folder.file("cache").path], in: folder.url)
   }
@@ -77,6 +77,9 @@ struct EvaluateSteeringCommandTests {
     #expect(names("1 seconds of play") == ["update rule reset", "update rule decay"])
 
     let cells = try FileManager.default.contentsOfDirectory(atPath: folder.file("out/cells").path)
+    let clips = try FileManager.default.contentsOfDirectory(
+      atPath: folder.file("out/listening").path)
+    #expect(clips.count == cells.count / 2 && clips.allSatisfy { $0.hasSuffix("-1.flac") })
     let again = try run(suites)
     #expect(again.output == result.output)
     #expect(
