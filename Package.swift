@@ -118,7 +118,8 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["CJACK", "Engine", "Models"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["CJACK", "CZlib", "Engine", "Models"],
+      path: "Tests/TestSupport",
       swiftSettings: strict
     ),
     .testTarget(name: "ReportingTests", dependencies: ["Reporting"], swiftSettings: strict),
@@ -132,7 +133,7 @@ let package = Package(
     .testTarget(
       name: "EngineTests",
       dependencies: [
-        "Engine", "Models", "HouseModel", "Reporting", "TestSupport", "CZlib",
+        "Engine", "Models", "HouseModel", "Reporting", "TestSupport",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),

@@ -64,7 +64,7 @@ package enum AddressManual {
       for argument in row.arguments where !argument.kind.rangeText.isEmpty {
         let what =
           row.role == .value
-          ? "Range" : argument.name.prefix(1).uppercased() + argument.name.dropFirst()
+          ? "Range" : "Range of \(argument.name)"
         meaning += " \(what): \(argument.kind.rangeText)\(row.unit.isEmpty ? "" : " \(row.unit)")."
       }
       if row.role == .value, let initial = row.initial, let shown = text(of: initial) {

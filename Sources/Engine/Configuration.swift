@@ -44,7 +44,7 @@ package struct Configuration: Sendable, Equatable {
   package var state: String?
   package var catalogue: String?
 
-  static let keys = [
+  package static let keys = [
     "model", "weights", "threads", "bundle", "osc-port", "osc-bind", "jack-name", "jack-server",
     "connect", "record", "allow-quit", "state",
     "catalogue",

@@ -42,6 +42,8 @@ package final class LiveHost: ControlHost {
   let loader: Loader
   /// Carries what is asked of `credits`: it must not wait behind takes that are being written.
   let clerk = Loader()
+  /// Jobs that no worker has spoken of yet, and when that is to be said.
+  var jobsWaiting: [String: ContinuousClock.Instant] = [:]
   var library: PresetLibrary
   var state = TransportState.listening
   var latency = LatencyRecord()
@@ -216,6 +218,7 @@ package final class LiveHost: ControlHost {
   package func attend() {
     loader.deliver()
     clerk.deliver()
+    lookAfterJobs()
     while let report = generator.reports.take() { tell(report) }
     for material in generator.takes.take() where options.records || !material.isAutomatic {
       write(material)

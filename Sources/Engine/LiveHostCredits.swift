@@ -55,8 +55,12 @@ extension LiveHost {
     clerk.run {
       try office.start(take: take, replyPort: port)
     } then: { [weak self] result in
-      self?.server.answer(asker, with: result.map { [.string($0)] })
-      if case .success(let job) = result { self?.log.info("job \(job): whom \(name) owes most to") }
+      guard let self else { return }
+      server.answer(asker, with: result.map { [.string($0)] })
+      if case .success(let job) = result {
+        log.info("job \(job): whom \(name) owes most to")
+        jobsWaiting[job] = ContinuousClock.now + Self.patience
+      }
     }
   }
 
@@ -67,10 +71,25 @@ extension LiveHost {
     clerk.run {
       try office.cancel(job: job)
     } then: { [weak self] result in
-      self?.server.answer(asker, with: result.map { [.string("ok")] })
+      guard let self else { return }
+      server.answer(asker, with: result.map { [.string("ok")] })
       guard case .success = result else { return }
-      self?.server.announce(
+      jobsWaiting[job] = nil
+      server.announce(
         OSCMessage("/attribution/result", [.string(job), .string("{\"state\":\"cancelled\"}")]))
+    }
+  }
+
+  /// How long a job may wait before a player is told that nobody works on it.
+  private static let patience = Duration.seconds(5)
+
+  /// Says once of every job that no worker has begun it. Called in every turn of the loop.
+  func lookAfterJobs() {
+    guard !jobsWaiting.isEmpty else { return }
+    let late = jobsWaiting.filter { $0.value <= ContinuousClock.now }.keys.sorted()
+    for job in late {
+      jobsWaiting[job] = nil
+      say("job \(job) waits: start continuo-worker, unless it is at another job")
     }
   }
 
@@ -86,6 +105,9 @@ extension LiveHost {
   /// - Returns: whether it was such a message.
   func passOn(_ message: OSCMessage, from sender: OSCPeer) -> Bool {
     guard sender.host == "127.0.0.1" else { return false }
+    if message.path.hasPrefix("/attribution/"), let job = message.arguments.first?.text {
+      jobsWaiting[job] = nil
+    }
     switch (message.path, message.types) {
     case ("/attribution/progress", "sff"):
       server.announce(message)

@@ -53,8 +53,8 @@ package struct ManualPage: Sendable {
   /// Adds a term and what it means.
   /// - Parameter more: stands behind the term, not bold.
   package mutating func item(_ term: String, _ more: String = "", means text: String) {
-    source += ".TP\n\\fB\(Self.code(term))\\fR"
-    source += more.isEmpty ? "\n" : " \(Self.code(more))\n"
+    let parts = [term.isEmpty ? "" : "\\fB\(Self.code(term))\\fR", Self.code(more)]
+    source += ".TP\n" + parts.filter { !$0.isEmpty }.joined(separator: " ") + "\n"
     source += Self.guarded(text.isEmpty ? "\\&" : Self.prose(text)) + "\n"
   }
 

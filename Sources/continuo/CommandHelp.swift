@@ -64,7 +64,9 @@ struct CommandHelp: Decodable {
   var command: Command
 
   /// The program's page in section 1.
-  func page(version: String, seeAlso: [String]) -> ManualPage {
+  /// - Parameter more: sections that the help does not have, between the commands and the exit status.
+  func page(version: String, more: [(title: String, text: String)], seeAlso: [String]) -> ManualPage
+  {
     var page = ManualPage(
       name: command.commandName, section: 1, version: version,
       abstract: Self.withoutStop(command.abstract ?? ""))
@@ -78,6 +80,10 @@ struct CommandHelp: Decodable {
     if !commands.isEmpty {
       page.section("Commands")
       for child in commands { Self.describe(child, path: command.commandName, page: &page) }
+    }
+    for section in more {
+      page.section(section.title)
+      page.text(section.text)
     }
     page.section("Exit status")
     page.text(
@@ -125,11 +131,13 @@ struct CommandHelp: Decodable {
       argument.shouldDisplay
         && !(argument.names ?? []).contains { ["help", "version"].contains($0.name) }
     }
-    let required = own.filter { !$0.synopsis.hasPrefix("[") }.map(\.synopsis)
-    let optional = own.filter { $0.synopsis.hasPrefix("[") }.map(\.synopsis)
+    let places = own.filter { $0.kind == "positional" }.map(\.synopsis)
+    let named = own.filter { $0.kind != "positional" }
+    let required = named.filter { !$0.synopsis.hasPrefix("[") }.map(\.synopsis)
+    let optional = named.filter { $0.synopsis.hasPrefix("[") }.map(\.synopsis)
     // More than fits into a line is told below.
     let shown = optional.count > 4 ? ["[<option> ...]"] : optional
-    return ([path] + required + shown).joined(separator: " ")
+    return ([path] + required + shown + places).joined(separator: " ")
   }
 
   private static func displayed(_ commands: [Command]?) -> [Command] {

@@ -29,7 +29,8 @@ struct ManualCommand: ParsableCommand {
         (
           "man1/\(program).1",
           try help(of: program).page(
-            version: version, seeAlso: others + ["continuo-bundle(5)", "continuo-osc(7)"])
+            version: version, more: Self.more[program] ?? [],
+            seeAlso: others + ["continuo-bundle(5)", "continuo-osc(7)"])
         ))
     }
     pages.append(("man7/continuo-osc.7", AddressManual.page(version: version)))
@@ -40,6 +41,55 @@ struct ManualCommand: ParsableCommand {
       print(file.path)
     }
   }
+
+  /// What the help of a program does not say.
+  private static let more: [String: [(title: String, text: String)]] = [
+    "continuo": [
+      (
+        "Environment",
+        "CONTINUO_PRESET_PATH: folders to look for bundles in before all others, with colons between. "
+          + "XDG_DATA_HOME, XDG_DATA_DIRS, XDG_CONFIG_HOME, XDG_CACHE_HOME and XDG_STATE_HOME are obeyed."
+      )
+    ],
+    "continuod": [
+      (
+        "Configuration",
+        """
+        The file that --config names has lines of the form key = value; # begins a comment, options on the \
+        command line win. Keys are \(Configuration.keys.joined(separator: ", ")); bundle may stand there \
+        several times, allow-quit is yes or no, state names values that /state/save kept.
+        """
+      ),
+      (
+        "Files",
+        """
+        Below ~/.local/share/continuo, or $XDG_DATA_HOME/continuo: presets, models, states, prompts, takes and, \
+        for /attribution/start, catalogues/MODEL.
+
+        ~/.config/continuo/midi.json, or below $XDG_CONFIG_HOME: the MIDI map.
+
+        ~/.local/state/continuo/attribution.sqlite, or below $XDG_STATE_HOME: the jobs of continuo-worker.
+        """
+      ),
+      (
+        "Environment",
+        "NSM_URL: a session manager that speaks the protocol of New Session Manager; no JACK client is opened "
+          + "before it opens a session. OPENBLAS_CORETYPE: kernels for OpenBLAS; without it, the "
+          + "program chooses. NOTIFY_SOCKET and WATCHDOG_USEC: set by systemd."
+      ),
+    ],
+    "continuo-worker": [
+      (
+        "Files",
+        """
+        ~/.local/state/continuo/attribution.sqlite, or below $XDG_STATE_HOME: jobs, and what has been computed \
+        for them; several workers may share it.
+
+        ~/.cache/continuo/fisher, or below $XDG_CACHE_HOME: Fisher informations of models and catalogues.
+        """
+      )
+    ],
+  ]
 
   /// Asks a program, this one or one that lies beside it, for its help.
   private func help(of program: String) throws -> CommandHelp {

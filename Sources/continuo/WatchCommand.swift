@@ -89,6 +89,10 @@ private struct MeterBoard {
       }
     } else if message.path == "/engine/notice" {
       notice = printable(message.arguments.first?.text ?? "")
+    } else if message.path == "/attribution/progress", numbers.count == 3 {
+      let left = numbers[2] < 0 ? "" : ", \(Int(numbers[2])) s left"
+      notice =
+        "job \(printable(message.arguments[0].text ?? "")): \(Int(numbers[1] * 100)) %\(left)"
     } else if message.path == "/reply", message.arguments.first?.text == "/status",
       message.arguments.count == 9
     {

@@ -14,7 +14,7 @@ struct AttributionDeskTests {
     -> [OSCMessage]
   {
     socket.send(OSCMessage(path, values), to: peer)
-    return listen(socket, seconds: 2) { message in
+    return listen(socket, seconds: 20) { message in
       ["/reply", "/error"].contains(message.path) && message.arguments.first?.text == path
     }
   }
@@ -95,6 +95,12 @@ struct AttributionDeskTests {
     #expect(ended.contains { $0.path == "/reply" && $0.arguments.last?.text == "ok" })
     let job = try start()
     #expect(job != unwanted)
+    // Nobody works on it: that is said once, and not of the job that was called off.
+    let waits = listen(socket, seconds: 30) { message in
+      message.path == "/engine/notice" && message.arguments[0].text?.contains("waits") == true
+    }.compactMap { $0.path == "/engine/notice" ? $0.arguments[0].text : nil }
+    #expect(waits.contains { $0.contains("job \(job) waits: start continuo-worker") }, "\(waits)")
+    #expect(!waits.contains { $0.contains("job \(unwanted) waits") })
 
     let worked = try runProgram(
       "continuo-worker", ["--once", "--cache", home.file("fisher").path],

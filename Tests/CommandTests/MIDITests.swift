@@ -40,7 +40,7 @@ struct MIDITests {
     func ask(_ path: String) -> [OSCMessage] {
       var answers: [OSCMessage] = []
       socket.send(OSCMessage(path), to: peer)
-      for _ in 0..<400 {
+      for _ in 0..<2000 {
         usleep(5_000)
         answers += socket.receive().flatMap(\.messages)
           .filter { $0.path == "/reply" && $0.arguments.first?.text == path }

@@ -50,6 +50,11 @@ struct ManualCommandTests {
       #expect(program.contains("continuo \(command)"), "\(command)")
     }
     #expect(program.contains("--prompt-seconds"))
+    #expect(program.contains("continuo send [<option> ...] [<address>] [<arguments> ...]"))
+    #expect(texts["man1/continuod.1"]?.contains("NSM_URL") == true)
+    for key in Configuration.keys {
+      #expect(texts["man1/continuod.1"]?.contains(key) == true, "\(key)")
+    }
     #expect(texts["man1/continuod.1"]?.contains("--osc-port <osc-port>") == true)
     #expect(texts["man1/continuo-worker.1"]?.contains("--once") == true)
   }

@@ -44,13 +44,20 @@ struct SurfaceCommandTests {
   }
 
   @Test(
-    "a running daemon takes every message of the written session",
+    "a running daemon takes every message of the written session, and of the layout",
     .enabled(if: JackServer.isInstalled))
   func accepted() throws {
     let made = try run("--out", "stage.json", "drums", "bass")
     try #require(made.status == 0, "\(made.errors)")
     #expect(made.output.contains("1  Drums") && made.output.contains("2  Bass"))
-    let messages = try messages(ofSession: try Data(contentsOf: folder.file("stage.json")))
+    let sent = try messages(ofSession: try Data(contentsOf: folder.file("stage.json")))
+    #expect(
+      try run("--format", "touchosc", "--out", "stage.tosc", "drums", "bass").status == 0)
+    let layout = try TouchOSCReader(try Data(contentsOf: folder.file("stage.tosc")))
+    let touched = layout.nodes.flatMap(\.messages)
+    // The same page: all but the text, for which there is nothing to type into.
+    #expect(Set(touched.map(\.path)) == Set(sent.map(\.path)).subtracting(["/prompt/text"]))
+    let messages = sent + touched
     for leaf in ["direction", "strength", "mute", "solo"] {
       for slot in 1...2 { #expect(messages.contains { $0.path == "/knob/\(slot)/\(leaf)" }) }
     }
@@ -71,7 +78,7 @@ struct SurfaceCommandTests {
       // One at a time, so that an answer belongs to its question.
       socket.send(OSCMessage("/sync", [.int(7)]), to: peer)
       var heard: [OSCMessage] = []
-      for _ in 0..<1000 where !heard.contains(where: { $0.path == "/synced" }) {
+      for _ in 0..<5000 where !heard.contains(where: { $0.path == "/synced" }) {
         usleep(2_000)
         heard += socket.receive().flatMap(\.messages)
       }

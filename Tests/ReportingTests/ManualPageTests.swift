@@ -24,6 +24,7 @@ struct ManualPageTests {
     #expect(body { $0.text("'quoted' \\n ~ ^") } == "\\&\\(aqquoted\\(aq \\en \\(ti \\(ha\n")
     #expect(body { $0.text("half-tone --out") } == "half-tone \\-\\-out\n")
     #expect(body { $0.item("--out", "<a-b>", means: "x") } == ".TP\n\\fB\\-\\-out\\fR <a\\-b>\nx\n")
+    #expect(body { $0.item("", "<file>", means: "") } == ".TP\n<file>\n\\&\n")
     #expect(body { $0.section("see \"also\"") } == ".SH \"SEE \\(dqALSO\\(dq\"\n")
   }
 
