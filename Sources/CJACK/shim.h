@@ -108,7 +108,9 @@ static inline CONTINUO_REALTIME int64_t continuo_realtime_nanoseconds(void) {
 // Only while the server freewheels, where JACK waits for its clients and nothing is heard.
 static inline CONTINUO_REALTIME void continuo_freewheel_wait(void) {
   struct timespec pause = {0, 500000};
+  continuo_realtime_exit();
   nanosleep(&pause, 0);
+  continuo_realtime_enter();
 }
 
 // Denormal numbers are flushed to zero: silence that fades away must not cost more than music.

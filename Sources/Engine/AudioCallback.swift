@@ -78,18 +78,10 @@ import Synchronization
   _ right: UnsafeMutablePointer<Float>, _ exchange: AudioExchange,
   _ state: UnsafeMutablePointer<CallbackState>
 ) {
+  let wheeling = exchange.freewheel.load(ordering: .relaxed)
+  if wheeling != 0 { waitForMusic(head, count, exchange) }
   let join = exchange.joinFrame.load(ordering: .acquiring)
   let leave = exchange.leaveFrame.load(ordering: .acquiring)
-  let wanted = head &+ count > join && head < leave
-  let wheeling = exchange.freewheel.load(ordering: .relaxed)
-  if wanted && wheeling != 0 {
-    var patience = 18000  // 9 s in half milliseconds: JACK gives a client 10 s
-    while patience > 0 {
-      if exchange.output.ready(at: head, count: count) { break }
-      continuo_freewheel_wait()
-      patience &-= 1
-    }
-  }
   // The claim is made even when nothing is wanted: it is the writer's clock.
   let ready = unsafe exchange.output.read(at: head, count: count, left: left, right: right)
 
@@ -154,6 +146,26 @@ import Synchronization
     exchange.underrunFrames.wrappingAdd(missing, ordering: .relaxed)
     exchange.underruns.wrappingAdd(1, ordering: .relaxed)
   }
+}
+
+/// Only while the server freewheels, where everybody waits for everybody: returns when the period's music is
+/// ready, or none is due.
+@_noLocks private func waitForMusic(_ head: Int, _ count: Int, _ exchange: AudioExchange) {
+  var patience = 18000  // 9 s in half milliseconds: JACK gives a client 10 s
+  while patience > 0 {
+    let held = exchange.held.load(ordering: .sequentiallyConsistent)
+    let join = exchange.joinFrame.load(ordering: .acquiring)
+    let leave = exchange.leaveFrame.load(ordering: .acquiring)
+    let awaited = exchange.awaited.load(ordering: .acquiring)
+    if held == 0 && awaited == 0 {
+      if head &+ count <= join || head >= leave { break }
+      if exchange.output.ready(at: head, count: count) { break }
+    }
+    exchange.waits.store(1, ordering: .sequentiallyConsistent)
+    continuo_freewheel_wait()
+    patience &-= 1
+  }
+  exchange.waits.store(0, ordering: .sequentiallyConsistent)
 }
 
 /// One step of a level towards its target, about 10 ms long; arrives exactly, so that a level of 1

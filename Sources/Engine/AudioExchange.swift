@@ -70,6 +70,13 @@ package import Synchronization
   package let callbackTime = Atomic<Int>(0)
   /// 1 while the server runs faster than time; written by the freewheel callback.
   package let freewheel = Atomic<Int>(0)
+  /// 1 while music has been asked for and has not begun: a server that freewheels waits for it. Written by the
+  /// generation thread.
+  package let awaited = Atomic<Int>(0)
+  /// 1 while the generation thread looks at the play head of a server that freewheels; written by it.
+  package let held = Atomic<Int>(0)
+  /// 1 while the callback waits, so while the play head stands still; written by the callback.
+  package let waits = Atomic<Int>(0)
   /// 1 while JACK's transport rolls; written by the callback.
   package let rolling = Atomic<Int>(0)
   /// Engine frame of the next bar line, and frames between two; both 0 when nobody tells bars; written by the

@@ -32,6 +32,7 @@ private func probeProcess(_ frames: UInt32, _ argument: UnsafeMutableRawPointer?
   private let state: UnsafeMutablePointer<ProbeState>
   private let done = Atomic<Int>(0)
   private let midiMessage = Atomic<UInt32>(0)
+  private let restarting = Atomic<Bool>(false)
 
   /// - Parameters:
   ///   - signal: what the port `out` plays.
@@ -103,12 +104,29 @@ private func probeProcess(_ frames: UInt32, _ argument: UnsafeMutableRawPointer?
     return result
   }
 
+  /// Whether the server runs as fast as its clients can.
+  package func freewheel(_ on: Bool) { _ = unsafe jack_set_freewheel(client, on ? 1 : 0) }
+
+  /// Another period for the whole server; false when it refuses.
+  package func change(period: Int) -> Bool {
+    unsafe jack_set_buffer_size(client, UInt32(period)) == 0
+  }
+
+  /// The recording begins anew, and so does the signal; returns when it has.
+  package func recordAgain() {
+    restarting.store(true, ordering: .releasing)
+    for _ in 0..<20_000 where restarting.load(ordering: .acquiring) { usleep(500) }
+  }
+
   /// Closes the client.
   package func close() {
     _ = unsafe jack_client_close(client)
   }
 
   fileprivate func process(_ count: Int) {
+    if restarting.exchange(false, ordering: .acquiringAndReleasing) {
+      unsafe state.pointee.frame = 0
+    }
     let frame = unsafe state.pointee.frame
     guard let output = unsafe state.pointee.output,
       let raw = unsafe jack_port_get_buffer(output, UInt32(count))
