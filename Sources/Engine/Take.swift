@@ -121,8 +121,7 @@ package struct Take: Sendable {
     }
     let parent = folder.deletingLastPathComponent()
     try DataFolders.make(parent)
-    let temporary = parent.appendingPathComponent(
-      ".\(UInt64.random(in: 0...UInt64.max)).partial-\(folder.lastPathComponent)")
+    let temporary = AtomicFile.temporaryPlace(for: folder)
     try DataFolders.make(temporary)
     do {
       try writeFiles(in: temporary, withSound: withSound)

@@ -43,9 +43,7 @@ package enum AtomicFile {
     to destination: URL, _ body: (URL) throws -> Result
   ) throws -> Result {
     let folder = destination.deletingLastPathComponent()
-    let name = destination.lastPathComponent
-    let temporary = folder.appendingPathComponent(
-      ".\(UInt64.random(in: 0...UInt64.max))-\(getpid()).partial-\(name)")
+    let temporary = temporaryPlace(for: destination)
     do {
       guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else {
         throw OutputError.cannotCreate(path: destination.path, reason: lastError())
@@ -60,6 +58,31 @@ package enum AtomicFile {
     } catch {
       _ = unsafe unlink(temporary.path)
       throw error
+    }
+  }
+
+  /// A hidden name beside `destination` for what is not whole yet; tells the process that writes it.
+  package static func temporaryPlace(for destination: URL) -> URL {
+    destination.deletingLastPathComponent().appendingPathComponent(
+      ".\(UInt64.random(in: 0...UInt64.max))-\(getpid()).partial-\(destination.lastPathComponent)")
+  }
+
+  /// Removes what processes that were killed while they wrote into `folder` left there: files and folders with
+  /// names of `temporaryPlace` whose process is no more.
+  /// - Returns: how many.
+  @discardableResult
+  package static func removeLeftovers(in folder: URL) -> Int {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+    return names.count { name in
+      guard name.hasPrefix("."), let end = name.range(of: ".partial-")?.lowerBound else {
+        return false
+      }
+      let numbers = name[name.index(after: name.startIndex)..<end].split(separator: "-")
+      guard numbers.count == 2, UInt64(numbers[0]) != nil, let process = pid_t(numbers[1]),
+        process > 0,
+        kill(process, 0) != 0, errno == ESRCH
+      else { return false }
+      return (try? FileManager.default.removeItem(at: folder.appendingPathComponent(name))) != nil
     }
   }
 

@@ -26,6 +26,8 @@ struct Daemon {
     if let group = try? FileHandle(forWritingTo: URL(fileURLWithPath: "/proc/self/autogroup")) {
       try? group.write(contentsOf: Data("-11\n".utf8))
     }
+    // A file that may not grow any more is an error to be told, not an end.
+    _ = signal(SIGXFSZ, SIG_IGN)
     let notifier = ServiceNotifier()
     let socket = try OSCServer(address: settings.oscBind, port: settings.oscPort)
     let loop = PollLoop(socket: socket.descriptor)
@@ -66,7 +68,8 @@ struct Daemon {
         ?? options.folders.data.appendingPathComponent("catalogues/\(location.name)"))
     generator.start()
     for bundle in settings.bundles { host.load(bundle: bundle) }
-    if let state = settings.state { try? host.loadState(named: state) }
+    if let state = settings.state { host.restore(state: state) }
+    host.removeLeftovers()
 
     if let session {
       host.join(session, port: port)
@@ -75,6 +78,8 @@ struct Daemon {
     } else {
       port.start()
     }
+    // All threads are there and have this thread's rank. Who answers players comes before who computes ahead for them.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -15)
     notifier.ready(status: "listening")
     live(loop, server, host, notifier)
 

@@ -37,4 +37,29 @@ struct AtomicFileTests {
       (error as? OutputError)?.kind == .cannotCreate && "\(error)".contains("a.txt")
     }
   }
+
+  @Test("what a killed process left is removed, what others are writing or own stays")
+  func leftovers() throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let dead = Process()
+    dead.executableURL = URL(fileURLWithPath: "/bin/true")
+    try dead.run()
+    dead.waitUntilExit()
+    let pid = dead.processIdentifier
+    let mine = AtomicFile.temporaryPlace(for: folder.appendingPathComponent("c.txt"))
+    let stay = [
+      "a.txt", ".hidden", ".1-\(pid).part-a", ".x-\(pid).partial-a", mine.lastPathComponent,
+    ]
+    for name in stay + [".12-\(pid).partial-a.txt"] {
+      try Data("x".utf8).write(to: folder.appendingPathComponent(name))
+    }
+    let take = folder.appendingPathComponent(".34-\(pid).partial-take")
+    try FileManager.default.createDirectory(at: take, withIntermediateDirectories: true)
+    try Data("x".utf8).write(to: take.appendingPathComponent("codes"))
+    #expect(AtomicFile.removeLeftovers(in: folder) == 2)
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == stay.sorted())
+    #expect(AtomicFile.removeLeftovers(in: folder.appendingPathComponent("none")) == 0)
+  }
 }

@@ -1,6 +1,6 @@
 // The real daemon, beside the tests: its own folders, its own OSC port, a JACK server of the test's.
 
-import Engine
+package import Engine
 import Foundation
 
 #if canImport(Glibc)
@@ -23,18 +23,21 @@ package final class RunningDaemon {
   ///   - arguments: added to the command line.
   ///   - folder: a home to use again; nil makes one.
   ///   - environment: added to the present one.
+  ///   - launcher: a program and its arguments that start the daemon, as `/bin/sh -c …` does; none starts it directly.
   /// Returns nil when it ended or said nothing for 30 s.
   package init?(
     server: String, _ arguments: [String] = [], folder: TemporaryFolder? = nil,
-    environment: [String: String] = [:]
+    environment: [String: String] = [:], launcher: [String] = []
   ) throws {
     let home = try folder ?? TemporaryFolder()
     self.folder = home
     jackName = "c\(UInt32.random(in: 0...UInt32.max))"
     let process = Process()
-    process.executableURL = builtProducts.appendingPathComponent("continuod")
+    let program = builtProducts.appendingPathComponent("continuod")
+    process.executableURL = launcher.first.map { URL(fileURLWithPath: $0) } ?? program
     process.arguments =
-      ["--jack-server", server, "--jack-name", jackName, "--osc-port", "0"] + arguments
+      (launcher.isEmpty ? [] : launcher.dropFirst() + [program.path])
+      + ["--jack-server", server, "--jack-name", jackName, "--osc-port", "0"] + arguments
     process.environment = ProcessInfo.processInfo.environment.merging([
       "XDG_CONFIG_HOME": home.url.appendingPathComponent("config").path,
       "XDG_DATA_HOME": home.url.appendingPathComponent("data").path,
@@ -77,6 +80,41 @@ package final class RunningDaemon {
       usleep(20_000)
     }
     return false
+  }
+
+  /// What `/status` says.
+  package struct Status {
+    package var state = ""
+    package var hasServer = false
+    /// Seconds of music ahead of the play head.
+    package var ready = 0.0
+    package var underruns = 0
+  }
+
+  /// Asks for the status until it is as wanted.
+  /// - Returns: seconds until then, and the longest time without an answer; nil after `limit` seconds.
+  package func wait(
+    limit: Double, asking socket: OSCServer, until isWanted: (Status) -> Bool
+  ) -> (seconds: Double, silence: Double, status: Status)? {
+    let began = ContinuousClock.now
+    var heard = began
+    var silence = 0.0
+    while (ContinuousClock.now - began) / .seconds(1) < limit {
+      socket.send(OSCMessage("/status"), to: OSCPeer(host: "127.0.0.1", port: port))
+      usleep(20_000)
+      for message in socket.receive().flatMap(\.messages)
+      where message.path == "/reply" && message.arguments.first?.text == "/status" {
+        let now = ContinuousClock.now
+        silence = max(silence, (now - heard) / .seconds(1))
+        heard = now
+        let status = Status(
+          state: message.arguments[1].text ?? "", hasServer: message.arguments[3].number == 1,
+          ready: message.arguments[8].number ?? 0,
+          underruns: Int(message.arguments[7].number ?? 0))
+        if isWanted(status) { return ((now - began) / .seconds(1), silence, status) }
+      }
+    }
+    return nil
   }
 
   /// Waits until its JACK client runs; false after 30 s.
