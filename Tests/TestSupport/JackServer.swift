@@ -24,7 +24,7 @@ package final class JackServer {
 
   /// The server's name, for `JackServerName` and `JACK_DEFAULT_SERVER`.
   package let name: String
-  private let rate: Int
+  private var rate: Int
   private let period: Int
   private var process: Process?
 
@@ -64,6 +64,29 @@ package final class JackServer {
       usleep(100_000)
     }
     return false
+  }
+
+  /// Ends the server in order and starts it again with another rate.
+  package func restart(rate: Int) {
+    process?.terminate()
+    process?.waitUntilExit()
+    self.rate = rate
+    start()
+  }
+
+  /// The connections of a port, a full name, as `jack_lsp` tells them.
+  package func peers(of port: String) throws -> [String] {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/usr/bin/jack_lsp")
+    process.arguments = ["-s", name, "-c", port]
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    let data = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return String(decoding: data, as: UTF8.self).split(separator: "\n")
+      .filter { $0.hasPrefix(" ") }.map { $0.trimmingCharacters(in: .whitespaces) }
   }
 
   /// Kills the server with -9, without a goodbye to its clients.
