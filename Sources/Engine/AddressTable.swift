@@ -153,6 +153,10 @@ package enum AddressTable {
     .value(
       "/engine/unstick", .toggle, .int(1),
       "1 finds silence or a stuck loop and changes the seed until music comes again."),
+    .value(
+      "/engine/extras", .toggle, .int(1),
+      "1 reads knobs at rest too, for their meters; left out by itself while the machine is too slow."
+    ),
     .reading("/engine/rtf", "f", "Seconds of work per second of music."),
     .reading(
       "/engine/load", "f", "Share of the period that the audio callback takes, at its longest."),

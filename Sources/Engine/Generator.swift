@@ -72,7 +72,13 @@ package final class Generator: @unchecked Sendable {
   private var stepSeconds = 0.01
   private var worstStep = 0.01
   private var lastMeters = ContinuousClock.now
-  private var isOverloaded = false
+  private var ladder = OverloadLadder()
+  /// Times that music was missing, as far as the ladder knows; what is missing before the engine frame
+  /// `excusedUntil` is the sound server's doing.
+  private var knownUnderruns = 0
+  private var excusedUntil = 0
+  private var wantsExtras = true
+  private var slowness = 0.0
   private var rate = 48000
 
   package init(instrument: Instrument, exchange: AudioExchange, pool: ComputePool) {
@@ -143,6 +149,10 @@ package final class Generator: @unchecked Sendable {
     case .music(let control):
       let branched = hasTwoBranches
       defer { if hasTwoBranches != branched { blend() } }
+      if control.target == .extras {
+        wantsExtras = control.value != 0
+        guard ladder.rung.rawValue < OverloadLadder.Rung.extras.rawValue else { break }
+      }
       controls[Int(control.target.rawValue) * 16 + control.slot] = control
       changes.append(control)
     case .commit: break
@@ -163,6 +173,7 @@ package final class Generator: @unchecked Sendable {
       self.following = following
       wasRolling = exchange.rolling.load(ordering: .relaxed) != 0
     case .stall(let seconds): usleep(UInt32(seconds * 1e6))
+    case .slow(let seconds): slowness = seconds
     }
   }
 
@@ -178,6 +189,7 @@ package final class Generator: @unchecked Sendable {
     guard state == .playing, isJoined, let performance, let timeline = feeder?.timeline else {
       return
     }
+    exchange.awaited.store(1, ordering: .releasing)
     goBack(performance, allowing: 0.4)
     keep("", isAutomatic: true)
     let codes = performance.codes
@@ -226,6 +238,7 @@ package final class Generator: @unchecked Sendable {
 
   /// Fades to the live input.
   private func leave() {
+    exchange.awaited.store(0, ordering: .releasing)
     guard state == .playing else { return }
     keep("", isAutomatic: true)
     exchange.leaveFrame.store(
@@ -274,6 +287,7 @@ package final class Generator: @unchecked Sendable {
   ///   what was heard.
   private func begin(seconds: Double, on frame: Int? = nil) {
     triggered = .now
+    exchange.awaited.store(1, ordering: .releasing)
     let wasPlaying = state == .playing && isJoined
     if state == .playing { keep("", isAutomatic: true) }
     enter(.preparing)
@@ -306,6 +320,7 @@ package final class Generator: @unchecked Sendable {
   /// The same prompt again, with another seed.
   private func restart(seed: Int) {
     triggered = .now
+    exchange.awaited.store(1, ordering: .releasing)
     let wasPlaying = state == .playing && isJoined
     if state == .playing { keep("", isAutomatic: true) }
     enter(.preparing)
@@ -365,6 +380,8 @@ package final class Generator: @unchecked Sendable {
     }
     self.feeder = feeder
     isJoined = true
+    knownUnderruns = exchange.underruns.load(ordering: .relaxed)
+    exchange.awaited.store(0, ordering: .releasing)
     let seconds = Double((ContinuousClock.now - triggered).components.attoseconds) * 1e-18
     _ = reports.offer(
       .joined(
@@ -389,7 +406,11 @@ package final class Generator: @unchecked Sendable {
     let ahead = isJoined ? Double((feeder?.published ?? claimed) - claimed) / Double(rate) : 0
     ready.store(Int(max(0, ahead) * 1000), ordering: .relaxed)
     sendMeters()
-    guard ahead < lookahead else {
+    // What is due while two steps are made, beside the model's own delay, can never be ready later.
+    let least =
+      0.2 + 2 * stepSeconds + 2 * Double(exchange.period.load(ordering: .relaxed)) / Double(rate)
+    let target = ladder.lookahead(wanted: lookahead, least: least)
+    guard ahead < target else {
       usleep(1500)
       return
     }
@@ -398,6 +419,7 @@ package final class Generator: @unchecked Sendable {
     // a change every frame counts.
     performance.decodedTogether = ahead > 0.6 * min(lookahead, 1) ? 5 : 1
     performance.step()
+    if slowness > 0 { usleep(UInt32(slowness * 1e6)) }
     remember(performance)
     if isJoined {
       publish(performance)
@@ -409,6 +431,7 @@ package final class Generator: @unchecked Sendable {
     stepSeconds += 0.02 * (seconds - stepSeconds)
     worstStep = max(worstStep * 0.998, min(seconds, 0.1))
     let factor = stepSeconds * Double(instrument.framesPerSecond)
+    if isJoined { giveWay(performance, factor: factor, ready: ahead, target: target) }
     realTimeFactor.store(Int(factor * 1e6), ordering: .relaxed)
     step.store(performance.nextStep, ordering: .relaxed)
     if unsticks, performance.nextStep % 50 == 0, performance.isStuck {
@@ -418,25 +441,52 @@ package final class Generator: @unchecked Sendable {
   }
 
   private func publish(_ performance: Performance) {
-    let late = feeder?.publish(performance.sound, to: exchange) ?? 0
+    _ = feeder?.publish(performance.sound, to: exchange)
     let behind = exchange.output.claimed - (feeder?.published ?? 0)
     if behind > rate / 2 {
       // Never to be caught up by skipping: the music waits instead.
       feeder?.delay(by: behind + rate / 5)
     }
-    if late > 0 && !isOverloaded {
-      isOverloaded = true
-      _ = reports.offer(.notice(.overloaded))
-    } else if late == 0 && isOverloaded && behind < -rate / 4 {
-      isOverloaded = false
-      _ = reports.offer(.notice(.recovered))
+  }
+
+  /// Where the machine is too slow, something gives way; see `OverloadLadder`.
+  private func giveWay(
+    _ performance: Performance, factor: Double, ready: Double, target: Double
+  ) {
+    let underruns = exchange.underruns.load(ordering: .relaxed)
+    let isMissing = underruns != knownUnderruns && exchange.output.claimed > excusedUntil
+    knownUnderruns = underruns
+    for rung in ladder.step(factor: factor, ready: ready, target: target, isMissing: isMissing) {
+      switch rung {
+      case .none:
+        readExtras(wantsExtras, performance)
+        _ = reports.offer(.notice(.recovered))
+      case .lookahead: _ = reports.offer(.notice(.keepsLessReady))
+      case .extras:
+        readExtras(false, performance)
+        _ = reports.offer(.notice(.skipsExtras))
+      case .silence: _ = reports.offer(.notice(.padsSilence))
+      }
     }
+  }
+
+  /// Codes may depend on what was read, so this stands in the score like every other change.
+  private func readExtras(_ isOn: Bool, _ performance: Performance) {
+    let control = MusicControl(.extras, isOn ? 1 : 0)
+    let key = Int(control.target.rawValue) * 16
+    guard (controls[key]?.value ?? 1) != control.value else { return }
+    controls[key] = control
+    performance.apply(control)
   }
 
   /// Goes back to the first step that can still be heard in time.
   /// - Parameter seconds: what has to be done before the next step.
   private func goBack(_ performance: Performance, allowing seconds: Double = 0) {
     guard isJoined, var feeder else { return }
+    // A server that freewheels plays faster than anybody can change his mind: it is stopped meanwhile.
+    let wheels = exchange.freewheel.load(ordering: .acquiring) != 0
+    if wheels { hold() }
+    defer { if wheels { exchange.held.store(0, ordering: .sequentiallyConsistent) } }
     // Two steps' work, two periods and 5 ms: time to make the new sound before it is due.
     let margin =
       Int((2 * worstStep + 0.005 + seconds) * Double(rate))
@@ -446,7 +496,16 @@ package final class Generator: @unchecked Sendable {
     guard step < performance.nextStep else { return }
     performance.rollBack(toStep: step)
     feeder.rewind(to: performance.sound)
+    if wheels { exchange.output.truncate(to: feeder.published) }
     self.feeder = feeder
+  }
+
+  /// Waits until the callback does, a tenth of a second at most.
+  private func hold() {
+    exchange.held.store(1, ordering: .sequentiallyConsistent)
+    for _ in 0..<1000 where exchange.waits.load(ordering: .sequentiallyConsistent) == 0 {
+      usleep(100)
+    }
   }
 
   /// Remembers when a change will be heard.
@@ -473,6 +532,7 @@ package final class Generator: @unchecked Sendable {
     let now = exchange.sampleRate.load(ordering: .acquiring)
     guard now != rate, now > 0 else { return }
     rate = now
+    excusedUntil = exchange.output.claimed + now / 2
     guard isJoined else { return }
     let claimed = exchange.output.claimed
     exchange.output.truncate(to: claimed)
@@ -484,7 +544,9 @@ package final class Generator: @unchecked Sendable {
     let place = (performance.nextStep - 1) % Performance.memory
     for slot in 0..<AddressTable.slots {
       var meter = Meter()
-      if let reading = performance.steering.reading(slot: slot) {
+      if performance.steering.isRead(slot: slot),
+        let reading = performance.steering.reading(slot: slot)
+      {
         meter = Meter(
           reading: reading.reading, threshold: reading.threshold, gain: reading.gain)
       }

@@ -9,6 +9,8 @@ package struct MusicControl: Sendable, Equatable, BitwiseCopyable {
   package enum Target: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case strength, alpha, period, ramp, mute, solo, method, updateRule
     case temperature, topK, topP, guidance, seed
+    /// Whether knobs at rest are read too.
+    case extras
   }
 
   package var target: Target
@@ -35,6 +37,8 @@ package struct MusicControl: Sendable, Equatable, BitwiseCopyable {
     "seed": .seed,
   ]
 
+  private static let extrasAddress = "/engine/extras"
+
   /// The change that a checked value at a concrete address means, or nil when it does not concern the
   /// codes.
   package init?(address: String, value: OSCValue, received: Double = 0) {
@@ -44,6 +48,8 @@ package struct MusicControl: Sendable, Equatable, BitwiseCopyable {
       target = Self.knobLeaves[row.leaf]
     } else if row.pattern.hasPrefix("/sampling/") {
       target = Self.samplingLeaves[row.leaf]
+    } else if row.pattern == Self.extrasAddress {
+      target = .extras
     } else {
       target = nil
     }
@@ -59,6 +65,7 @@ package struct MusicControl: Sendable, Equatable, BitwiseCopyable {
 
   /// The message that means this change.
   package var message: OSCMessage {
+    if target == .extras { return OSCMessage(Self.extrasAddress, [.int(Int32(value))]) }
     let leaf = (slot > 0 ? Self.knobLeaves : Self.samplingLeaves).first { $0.value == target }?.key
     let address = (slot > 0 ? "/knob/\(slot)/" : "/sampling/") + (leaf ?? "")
     switch AddressTable.byAddress[address]?.row.arguments[0].kind {
@@ -81,6 +88,8 @@ struct KnobPanel: Sendable, Equatable {
 
   private var knobs = [Knob](repeating: Knob(), count: AddressTable.slots)
   var sampling = SamplingSettings()
+  /// Whether knobs at rest are read too.
+  var readsIdle = true
 
   /// Takes a change in.
   /// - Parameter stepsPerSecond: what turns a ramp in seconds into steps.
@@ -108,6 +117,7 @@ struct KnobPanel: Sendable, Equatable {
     case .topP: sampling.topP = value
     case .guidance: sampling.guidance = value
     case .seed: sampling.seed = UInt64(max(0, control.value))
+    case .extras: readsIdle = value != 0
     default: break
     }
   }

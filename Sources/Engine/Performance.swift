@@ -218,6 +218,7 @@ package final class Performance {
   }
 
   private func refreshSteering() {
+    steering.readsIdle = panel.readsIdle
     for slot in 1...AddressTable.slots {
       steering.settings[slot - 1] = panel.settings(slot: slot, start: codes.promptFrames + 1)
     }

@@ -92,6 +92,8 @@ package final class Steering: @unchecked Sendable {
 
   /// What the player set, one entry per slot.
   package var settings = [SteeringSettings](repeating: SteeringSettings(), count: slotCount)
+  /// Whether slots at rest, of strength 0, are read too: for their meters, and for what a later push finds.
+  package var readsIdle = true
   /// What must be put back when the generator rolls back: the value before `decide` of that step.
   package var state = SteeringState()
 
@@ -202,13 +204,18 @@ package final class Steering: @unchecked Sendable {
   package func observe(headOutputs: Span<Float>, step: Int) {
     precondition(headOutputs.count == layers * width)
     for slot in 0..<Self.slotCount {
-      guard let direction = directions[slot] else { continue }
+      guard let direction = directions[slot], isRead(slot: slot) else { continue }
       let reading = median(direction, headOutputs, direction.monitorTheta, &scratch)
       state.slots[slot].reading = reading
       guard step >= settings[slot].start else { continue }
       state.slots[slot].counted &+= 1
       if reading >= direction.threshold { state.slots[slot].present &+= 1 }
     }
+  }
+
+  /// Whether the monitors of a slot are read at the present step.
+  package func isRead(slot: Int) -> Bool {
+    readsIdle || settings[slot].strength != 0 || state.slots[slot].strength != 0
   }
 
   /// C, τ and g of a slot at the newest step; nil for an empty slot.

@@ -37,6 +37,9 @@ private final class FakeServer {
       unsafe exchange.input.write(samples, at: head, count: period)
       exchange.head.store(head, ordering: .releasing)
       let ready = unsafe exchange.output.read(at: head, count: period, left: &left, right: &right)
+      if ready < period, head >= exchange.joinFrame.load(ordering: .acquiring) {
+        exchange.underruns.wrappingAdd(1, ordering: .relaxed)
+      }
       heard += left[..<ready] + [Float](repeating: .nan, count: period - ready)
       head += period
       collect()
@@ -268,5 +271,46 @@ private final class FakeServer {
     server.send(.restart(seed: 5))
     _ = try #require(server.playUntilJoined())
     #expect(server.exchange.leaveFrame.load(ordering: .relaxed) == AudioExchange.never)
+  }
+
+  @Test func aSlowMachineGivesWayInOrderSaysItOnceAndRecovers() throws {
+    let server = try FakeServer()
+    defer { server.generator.stop() }
+    let direction = tinyDirection(try tinyInstrument())
+    server.generator.deliveries.post(
+      .direction(direction, source: DirectionSource("a/b"), slot: 1, received: 0))
+    server.send(.play(seconds: 0))
+    let joined = try #require(server.playUntilJoined())
+    server.play(72000, speed: 1)
+    func notices() -> [EngineNotice] {
+      server.reports.compactMap { if case .notice(let notice) = $0 { notice } else { nil } }
+    }
+    #expect(notices() == [.nothingHeard] || notices().isEmpty)
+    // A step's music lasts 20 ms.
+    server.send(.slow(seconds: 0.03))
+    server.play(48000 * 8, speed: 1)
+    let said = notices().filter { $0 != .nothingHeard }
+    #expect(said == [.keepsLessReady, .skipsExtras, .padsSilence])
+    let missing = server.heard[joined...].count { $0.isNaN }
+    #expect(missing > 0)
+    // Meters of the knob at rest stand still now.
+    server.reports = []
+    server.play(24000, speed: 1)
+    let isRead = server.reports.contains { if case .meter = $0 { true } else { false } }
+    #expect(!isRead)
+    server.send(.slow(seconds: 0))
+    server.play(48000 * 12, speed: 1)
+    #expect(notices() == [.recovered])
+    let tail = server.heard.suffix(48000)
+    #expect(!tail.contains { $0.isNaN })
+    // The take knows when its knobs were not read.
+    server.generator.deliveries.post(.keep(name: "x"))
+    var takes: [TakeMaterial] = []
+    for _ in 0..<100 where takes.isEmpty {
+      server.play(256 * 4)
+      takes = server.generator.takes.take()
+    }
+    let extras = try #require(takes.first).score.filter { $0.message.path == "/engine/extras" }
+    #expect(extras.map(\.message.arguments) == [[.int(0)], [.int(1)]])
   }
 }
