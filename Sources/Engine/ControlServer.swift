@@ -125,10 +125,20 @@ package final class ControlServer {
     }
   }
 
+  /// The same with as many lines as there are, "ok" where there is none.
+  package func answer(_ asker: WaitingAsker?, withLines result: Result<[[OSCValue]], any Error>) {
+    guard let asker else { return }
+    switch result {
+    case .success(let lines): reply(to: asker.sender, path: asker.path, lines: lines)
+    case .failure(let error): answer(error, to: asker.sender, path: asker.path)
+    }
+  }
+
   private func handle(_ message: OSCMessage, from sender: OSCPeer, received: Double) {
     // Answers of others are never answered: two daemons must not keep each other busy.
     if host?.intercept(message, from: sender) == true { return }
-    guard message.path != "/error", message.path != "/reply" else { return }
+    guard message.path != "/error", message.path != "/reply", !isOurselves(sender.host, sender.port)
+    else { return }
     do {
       let path = printable(message.path, limit: 256)
       guard path == message.path else { throw ControlError.unknownAddress(path) }
@@ -142,6 +152,12 @@ package final class ControlServer {
     } catch {
       answer(error, to: sender, path: printable(message.path, limit: 256))
     }
+  }
+
+  /// Whether a packet to that place would come back to us: what we tell subscribers we would take for orders,
+  /// and tell again.
+  private func isOurselves(_ host: String, _ port: UInt16) -> Bool {
+    port == socket.port && (host.hasPrefix("127.") || host == socket.address)
   }
 
   /// The concrete addresses that a path means: itself, a trait's slot, or all that match a pattern.
@@ -195,10 +211,7 @@ package final class ControlServer {
         asker = WaitingAsker(sender: sender, path: address)
         defer { asker = nil }
         let lines = try host?.perform(address, checked) ?? []
-        guard asker != nil else { return }
-        for line in lines.isEmpty ? [[.string("ok")]] : lines {
-          reply(to: sender, path: address, line)
-        }
+        if asker != nil { reply(to: sender, path: address, lines: lines) }
       }
     case .event:
       throw ControlError.eventOnly(address)
@@ -208,13 +221,13 @@ package final class ControlServer {
   private func store(
     _ address: String, _ argument: OSCValue, sender: OSCPeer?, received: Double
   ) throws -> Setting {
-    let before = parameters
+    let before = parameters.kept(at: address)
     let setting = try parameters.set(address, argument)
     let slot = AddressTable.byAddress[address]?.slot
     do {
       try host?.changed(address: address, slot: slot, value: setting.value, received: received)
     } catch {
-      parameters = before
+      parameters.putBack(before)
       throw error
     }
     announce(OSCMessage(address, [setting.value]), except: sender)
@@ -263,6 +276,9 @@ package final class ControlServer {
       let pattern = arguments.first?.text ?? "/*"
       let seconds = arguments.count > 1 ? arguments[1].number ?? 30 : 30
       let port = arguments.count > 2 ? arguments[2].number.map { UInt16($0) } : nil
+      if let port, isOurselves(sender.host, port) {
+        throw ControlError.notAllowed(what: "a subscription for the daemon's own port")
+      }
       try subscriptions.subscribe(
         sender, pattern: pattern.isEmpty ? "/*" : pattern, until: OSCTime.now() + seconds,
         replyPort: port)
@@ -274,6 +290,12 @@ package final class ControlServer {
       return false
     }
     return true
+  }
+
+  private func reply(to sender: OSCPeer, path: String, lines: [[OSCValue]]) {
+    for line in lines.isEmpty ? [[.string("ok")]] : lines {
+      reply(to: sender, path: path, line)
+    }
   }
 
   private func reply(to sender: OSCPeer, path: String, _ values: [OSCValue]) {

@@ -22,6 +22,54 @@ package enum EngineCommand: Sendable, BitwiseCopyable {
   case follow(TransportFollowing)
   /// Only for tests: the thread sleeps so long, as if the machine had stalled.
   case stall(seconds: Double)
+  /// Only for tests: every step takes so much longer, as on a slower machine.
+  case slow(seconds: Double)
+}
+
+extension EngineCommand {
+  /// What it decides: of two that decide the same, only the newer counts.
+  fileprivate var subject: Int {
+    switch self {
+    case .music(let control): Int(control.target.rawValue) * 16 + control.slot
+    case .commit: -1
+    case .listen, .play, .restart, .stop: -2
+    case .lookahead: -3
+    case .guardLoudness: -4
+    case .unstick: -5
+    case .automatic: -6
+    case .follow: -7
+    case .stall: -8
+    case .slow: -9
+    }
+  }
+}
+
+/// Commands on their way into a queue that may be full: what does not fit waits here, the newest of every
+/// kind, so that the engine ends up where the player left the controls however fast they came.
+package struct CommandBacklog {
+  private var waiting: [EngineCommand] = []
+
+  package init() {}
+
+  /// How many commands wait; at most one of every kind.
+  package var count: Int { waiting.count }
+
+  /// Sends `command`, or keeps it behind those that wait.
+  package mutating func send(
+    _ command: EngineCommand, to queue: borrowing ValueQueue<EngineCommand>
+  ) {
+    flush(to: queue)
+    if waiting.isEmpty, queue.offer(command) { return }
+    waiting.removeAll { $0.subject == command.subject }
+    waiting.append(command)
+  }
+
+  /// Sends what waits, as far as it fits.
+  package mutating func flush(to queue: borrowing ValueQueue<EngineCommand>) {
+    guard !waiting.isEmpty else { return }
+    let sent = waiting.prefix { queue.offer($0) }.count
+    waiting.removeFirst(sent)
+  }
 }
 
 /// What needs memory: made elsewhere, taken over between two steps.
@@ -81,11 +129,14 @@ package enum TransportState: Int, Sendable, BitwiseCopyable {
 
 /// Things that are said once.
 package enum EngineNotice: Int, Sendable, BitwiseCopyable {
-  case overloaded, recovered, stuck, nothingHeard
+  case keepsLessReady, skipsExtras, padsSilence, recovered, stuck, nothingHeard
 
   package var text: String {
     switch self {
-    case .overloaded: "the machine is too slow for the music: dropping sound, keeping less ready"
+    case .keepsLessReady: "the machine is too slow for the music: keeping less of it ready"
+    case .skipsExtras:
+      "the machine is still too slow for the music: knobs at rest are not read, their meters stand still"
+    case .padsSilence: "the machine is too slow for the music: there is silence where it is late"
     case .recovered: "the machine keeps up again"
     case .stuck: "the music stood still; changed the seed"
     case .nothingHeard: "nothing was played: making music from silence"

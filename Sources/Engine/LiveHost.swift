@@ -55,6 +55,9 @@ package final class LiveHost: ControlHost {
   var promptName = ""
   /// Names of takes on their way to the disk.
   var takesBeingWritten: Set<String> = []
+  /// Takes that players asked for and that the generation thread has not handed over yet.
+  var takesAsked = 0
+  private var backlog = CommandBacklog()
   /// Whether the program is about to end.
   var isEnding = false
   /// Who the model is. Hashing its weights takes seconds with large ones: only loader jobs ask.
@@ -120,9 +123,7 @@ package final class LiveHost: ControlHost {
 
   package func commit() { send(.commit) }
 
-  private func send(_ command: EngineCommand) {
-    if !generator.commands.offer(command) { log.warning("too many changes at once: one was lost") }
-  }
+  func send(_ command: EngineCommand) { backlog.send(command, to: generator.commands) }
 
   package func slot(ofTrait id: String) -> Int? {
     knobs.filter { $0.value.trait.id == id }.map(\.key).min()
@@ -194,9 +195,11 @@ package final class LiveHost: ControlHost {
     case "/quit":
       guard options.allowsQuit else { throw ControlError.notAllowed(what: "/quit") }
       wantsToQuit = true
-    case "/state/save": try saveState(named: arguments[0].text ?? "")
-    case "/state/load": try loadState(named: arguments[0].text ?? "")
-    case "/take/keep": keepTake(named: try arguments.first?.text.map(DataFolders.checked))
+    case "/state/save": try saveStateLater(named: arguments[0].text ?? "")
+    case "/state/load": try loadStateLater(named: arguments[0].text ?? "")
+    case "/take/keep":
+      try checkRoom()
+      keepTake(named: try arguments.first?.text.map(DataFolders.checked))
     case "/take/list": return takeNames.map { [.string($0)] } + [[.int(Int32(takeNames.count))]]
     case "/attribution/start": try startAttribution(ofTake: arguments[0].text ?? "")
     case "/attribution/cancel": try cancelAttribution(arguments[0].text ?? "")
@@ -219,9 +222,11 @@ package final class LiveHost: ControlHost {
     loader.deliver()
     clerk.deliver()
     lookAfterJobs()
+    backlog.flush(to: generator.commands)
     while let report = generator.reports.take() { tell(report) }
-    for material in generator.takes.take() where options.records || !material.isAutomatic {
-      write(material)
+    for material in generator.takes.take() {
+      if !material.isAutomatic { takesAsked -= 1 }
+      if options.records || !material.isAutomatic { write(material) }
     }
     while true {
       let message = exchange.midiIn.take()
@@ -270,12 +275,8 @@ package final class LiveHost: ControlHost {
   /// Has a text read and handed over; empty takes it away.
   private func tell(words: String) {
     let (model, generator) = (model, generator)
-    guard !words.isEmpty else {
-      generator.deliveries.post(.text(nil, words: ""))
-      return
-    }
-    loader.run {
-      try model.textContext(words, pool: ComputePool())
+    loader.run("text") {
+      words.isEmpty ? nil : try model.textContext(words, pool: ComputePool())
     } then: { [weak self] result in
       switch result {
       case .success(let context): generator.deliveries.post(.text(context, words: words))
@@ -296,7 +297,7 @@ package final class LiveHost: ControlHost {
     }
     let (library, identity) = (library, identity)
     let loaded = knobs.values.map(\.bundle)
-    loader.run { () -> (PresetKnob, ModelIdentity) in
+    loader.run("direction \(slot)") { () -> (PresetKnob, ModelIdentity) in
       if let known = try? PresetKnob.find(name, in: loaded) { return (known, try identity.get()) }
       let bundleName = name.split(separator: "/").dropLast().joined(separator: "/")
       let knob = try PresetKnob.find(
@@ -348,7 +349,7 @@ package final class LiveHost: ControlHost {
     options.monitors = Int(server.parameters.number("/knob/\(slot)/monitors"))
     let chosen = options
     let (model, generator) = (model.languageModel, generator)
-    loader.run {
+    loader.run("probes \(slot)") {
       knob.direction(model: model, options: chosen, pool: ComputePool())
     } then: { result in
       if case .success(let direction) = result {
@@ -443,11 +444,12 @@ package final class LiveHost: ControlHost {
   }
 
   func saveMIDI() {
-    do {
-      try DataFolders.make(options.folders.configuration)
-      try AtomicFile.write(midi.data, to: options.folders.midiMap)
-    } catch {
-      say(explanation(of: error))
+    let (folders, data) = (options.folders, midi.data)
+    loader.run("midi") {
+      try DataFolders.make(folders.configuration)
+      try AtomicFile.write(data, to: folders.midiMap)
+    } then: { [weak self] result in
+      if case .failure(let error) = result { self?.say(explanation(of: error)) }
     }
   }
 }

@@ -49,6 +49,7 @@ extension LiveHost {
       throw ControlError.notNow(what: "attribute \(name)", why: "it is still being written")
     }
     guard takeNames.contains(name) else { throw ControlError.noSuch(what: "take", name: name) }
+    try checkRoom(clerk)
     let take = takesFolder.appendingPathComponent(name)
     let port = server.socket.port
     let asker = server.answerLater()
@@ -67,6 +68,7 @@ extension LiveHost {
   /// Ends a job; subscribers are told as if the worker had said it.
   func cancelAttribution(_ job: String) throws {
     let office = try presentOffice()
+    try checkRoom(clerk)
     let asker = server.answerLater()
     clerk.run {
       try office.cancel(job: job)

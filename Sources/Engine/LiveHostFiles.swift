@@ -13,15 +13,20 @@ extension LiveHost {
     switch address {
     case "/preset/list":
       let loaded = Set(knobs.values.map(\.bundle.manifest.id))
-      let found = library.list().filter { $0.shadowedBy == nil }
-        .compactMap { try? $0.bundle.get() }
-      return found.map {
-        [
-          .string($0.name), .string(printable($0.manifest.name)),
-          .int(loaded.contains($0.manifest.id) ? 1 : 0),
-        ]
-      } + [[.int(Int32(found.count))]]
-    case "/preset/load": load(bundle: try checkedBundle(name))
+      let library = library
+      try answerLater {
+        let found = library.list().filter { $0.shadowedBy == nil }
+          .compactMap { try? $0.bundle.get() }
+        return found.map {
+          [
+            .string($0.name), .string(printable($0.manifest.name)),
+            .int(loaded.contains($0.manifest.id) ? 1 : 0),
+          ]
+        } + [[.int(Int32(found.count))]]
+      }
+    case "/preset/load":
+      try checkRoom()
+      load(bundle: try checkedBundle(name))
     case "/preset/unload":
       let slots = knobs.filter { $0.value.bundle.manifest.id == name }.keys
       guard !slots.isEmpty else {
@@ -33,12 +38,15 @@ extension LiveHost {
       }
       commit()
     case "/preset/info":
-      let bundle = try library.find(try checkedBundle(name))
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.sortedKeys]
-      let text = String(decoding: try encoder.encode(bundle.manifest), as: UTF8.self)
-      // One datagram must hold it.
-      return [[.string(bundle.name), .string(String(text.prefix(8000)))]]
+      let (library, wanted) = (library, try checkedBundle(name))
+      try answerLater {
+        let bundle = try library.find(wanted)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        let text = String(decoding: try encoder.encode(bundle.manifest), as: UTF8.self)
+        // One datagram must hold it.
+        return [[.string(bundle.name), .string(String(text.prefix(8000)))]]
+      }
     default: library = PresetLibrary(folders: library.folders, installFolder: library.installFolder)
     }
     return []
@@ -89,17 +97,69 @@ extension LiveHost {
     return []
   }
 
-  // MARK: States
-
-  package func saveState(named name: String) throws {
-    let file = options.folders.states.appendingPathComponent(
-      try DataFolders.checked(name) + ".json")
-    try StateFile.save(server.parameters.saved, to: file)
+  /// Refuses when more is asked for than can be worked off.
+  /// - Throws: `ControlError.notNow`.
+  func checkRoom(_ other: Loader? = nil) throws {
+    guard !(other ?? loader).isFull, takesAsked < Loader.limit else {
+      throw ControlError.notNow(what: "do that now", why: "too much else is being worked on")
+    }
   }
 
-  package func loadState(named name: String) throws {
-    try loadState(
-      options.folders.states.appendingPathComponent(try DataFolders.checked(name) + ".json"))
+  /// Does slow work behind the control thread's back and answers the sender with its result.
+  private func answerLater(_ job: @escaping @Sendable () throws -> [[OSCValue]]) throws {
+    try checkRoom()
+    let asker = server.answerLater()
+    loader.run(nil, job) { [weak self] in self?.server.answer(asker, withLines: $0) }
+  }
+
+  // MARK: States
+
+  private func stateFile(named name: String) throws -> URL {
+    options.folders.states.appendingPathComponent(try DataFolders.checked(name) + ".json")
+  }
+
+  /// Keeps the present values; the sender hears of it when they are on the disk.
+  func saveStateLater(named name: String) throws {
+    let (file, values) = (try stateFile(named: name), server.parameters.saved)
+    try answerLater {
+      try StateFile.save(values, to: file)
+      return []
+    }
+  }
+
+  /// Brings values back once everything that is being saved is on the disk.
+  func loadStateLater(named name: String) throws {
+    let file = try stateFile(named: name)
+    try checkRoom()
+    let asker = server.answerLater()
+    loader.run {
+      try StateFile.load(file)
+    } then: { [weak self] result in
+      guard let self else { return }
+      if case .success(let values) = result { bringBack(values) }
+      server.answer(asker, withLines: result.map { _ in [] })
+    }
+  }
+
+  /// Brings the state back that the configuration names; says why when it cannot, but for one never saved.
+  package func restore(state name: String) {
+    do { try loadState(stateFile(named: name)) } catch ControlError.noSuch {
+      log.info("there is no state \(printable(name)) yet")
+    } catch {
+      say(explanation(of: error))
+    }
+  }
+
+  /// Removes what an earlier run of the program that was killed had not written to the end.
+  package func removeLeftovers() {
+    let folders = [options.folders.states, options.folders.configuration, takesFolder]
+    loader.run {
+      folders.reduce(0) { $0 + AtomicFile.removeLeftovers(in: $1) }
+    } then: { [weak self] result in
+      if case .success(let count) = result, count > 0 {
+        self?.log.notice("removed \(count) half-written files of a run that was killed")
+      }
+    }
   }
 
   /// Brings back what a file keeps; everything else goes to its initial value.
@@ -125,6 +185,7 @@ extension LiveHost {
     let folder = options.folders.prompts
     let checked = try DataFolders.checked(name)
     let candidates = [checked] + ["wav", "flac", "ogg", "aiff"].map { "\(checked).\($0)" }
+    try checkRoom()
     guard
       let file = candidates.map({ folder.appendingPathComponent($0) })
         .first(where: { FileManager.default.fileExists(atPath: $0.path) })
@@ -164,6 +225,7 @@ extension LiveHost {
 
   /// Asks for the music so far; it is written when the generation thread has handed it over.
   package func keepTake(named name: String?) {
+    takesAsked += 1
     generator.deliveries.post(.keep(name: name ?? ""))
   }
 
@@ -247,8 +309,8 @@ extension LiveHost {
     exchange.gain = 0
     if options.records {
       isEnding = true
-      _ = generator.commands.offer(.stop)
-      _ = generator.commands.offer(.commit)
+      send(.stop)
+      send(.commit)
     }
     Thread.sleep(forTimeInterval: 0.08)
     attend()

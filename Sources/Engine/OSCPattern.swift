@@ -14,6 +14,8 @@ package struct OSCPattern: Sendable {
   }
 
   private let pieces: [Piece]
+  /// Bytes that an address must have at least: long patterns cost nothing with short addresses.
+  private let shortest: Int
 
   /// Whether `text` has any pattern character.
   package static func isPattern(_ text: String) -> Bool {
@@ -63,6 +65,13 @@ package struct OSCPattern: Sendable {
       index += 1
     }
     self.pieces = pieces
+    shortest = pieces.reduce(0) { sum, piece in
+      switch piece {
+      case .run: sum
+      case .choice(let words): sum + (words.map(\.count).min() ?? 0)
+      default: sum + 1
+      }
+    }
   }
 
   /// Whether the whole of `address` matches.
@@ -79,6 +88,7 @@ package struct OSCPattern: Sendable {
 
   /// For every position of `bytes`, whether the pattern can end there.
   private func ends(in bytes: [UInt8]) -> [Bool] {
+    guard bytes.count >= shortest else { return [] }
     let slash = UInt8(ascii: "/")
     var reached = [Bool](repeating: false, count: bytes.count + 1)
     reached[0] = true
@@ -109,6 +119,7 @@ package struct OSCPattern: Sendable {
           }
         }
       }
+      guard next.contains(true) else { return [] }
       reached = next
     }
     return reached

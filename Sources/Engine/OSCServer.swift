@@ -46,7 +46,8 @@ package struct OSCIncoming: Sendable {
 /// Safe because the pointers are private, live as long as this object, and liblo calls back only from
 /// inside `receive`, on the same thread.
 @safe package final class OSCServer {
-  /// The port that it listens on.
+  /// The address and the port that it listens on.
+  package let address: String
   package let port: UInt16
   private var socket: Int32 = -1
   private var server: UnsafeMutableRawPointer?
@@ -85,6 +86,7 @@ package struct OSCIncoming: Sendable {
         unsafe getsockname(made, $0, &actualSize)
       }
     }
+    self.address = address
     self.port = UInt16(bigEndian: actual.sin_port)
     unsafe handlers = .allocate(capacity: 1)
     unsafe handlers.initialize(

@@ -97,6 +97,22 @@ package struct ParameterStore: Sendable {
     }
   }
 
+  /// What `set` at this address can change: itself and its other face.
+  package func kept(at address: String) -> [(address: String, value: OSCValue?)] {
+    var addresses = [address]
+    if address.hasSuffix("/norm") {
+      addresses.append(address.replacing("/norm", with: "/strength"))
+    } else if address.hasSuffix("/strength") {
+      addresses.append(address.replacing("/strength", with: "/norm"))
+    }
+    return addresses.map { ($0, values[$0]) }
+  }
+
+  /// Puts back what `kept` told.
+  package mutating func putBack(_ kept: [(address: String, value: OSCValue?)]) {
+    for (address, value) in kept { values[address] = value }
+  }
+
   /// Checks the arguments of an action: count, types, ranges.
   package static func check(_ arguments: [OSCValue], of row: Address) throws -> [OSCValue] {
     let required = row.arguments.count { !$0.isOptional }

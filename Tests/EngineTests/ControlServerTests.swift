@@ -209,6 +209,10 @@ private final class Desk {
     #expect(desk.answers() == [OSCMessage("/reply", [.string("/knobs/zero"), .string("17")])])
     desk.server.answer(first, with: .failure(ControlError.noSuch(what: "take", name: "x")))
     #expect(desk.answers().first?.path == "/error")
+    desk.server.answer(first, withLines: .success([[.int(1)], [.int(2)]]))
+    #expect(desk.answers().map(\.arguments.last) == [.int(1), .int(2)])
+    desk.server.answer(first, withLines: .success([]))
+    #expect(desk.answers().map(\.arguments.last) == [.string("ok")])
     desk.host.later = nil
     #expect(
       desk.ask("/knobs/zero") == [OSCMessage("/reply", [.string("/knobs/zero"), .string("ok")])])
@@ -282,5 +286,18 @@ private final class Desk {
     process.waitUntilExit()
     _ = desk.answers()
     #expect(desk.host.changes == ["/knob/5/strength -1.5"])
+  }
+
+  @Test func nobodyCanMakeItTalkToItself() throws {
+    let desk = try Desk()
+    let own = Int32(desk.server.socket.port)
+    let answer = desk.ask("/subscribe", [.string("/*"), .int(30), .int(own)])
+    #expect(answer.map(\.path) == ["/error"] && desk.server.subscriptions.count == 0)
+    // What comes from its own port is not obeyed.
+    desk.server.take(
+      OSCIncoming(
+        messages: [OSCMessage("/knob/1/mute", [.int(1)])], sender: desk.here,
+        timeTag: OSCTime.immediately), now: 0)
+    #expect(desk.host.changes.isEmpty)
   }
 }
