@@ -282,7 +282,7 @@ extension LiveHost {
       let values = exists ? try StateFile.load(file) : []
       if opened != nil {
         // The music of the session before ends with it.
-        _ = generator.commands.offer(.stop)
+        send(.stop)
         commit()
       }
       options.takes = file.deletingLastPathComponent().appendingPathComponent("takes")
