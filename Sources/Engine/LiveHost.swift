@@ -222,7 +222,6 @@ package final class LiveHost: ControlHost {
     loader.deliver()
     clerk.deliver()
     lookAfterJobs()
-    backlog.flush(to: generator.commands)
     while let report = generator.reports.take() { tell(report) }
     for material in generator.takes.take() {
       if !material.isAutomatic { takesAsked -= 1 }
@@ -233,6 +232,7 @@ package final class LiveHost: ControlHost {
       if message == 0 { break }
       receiveMIDI(message)
     }
+    backlog.flush(to: generator.commands)
   }
 
   private func tell(_ report: EngineReport) {
