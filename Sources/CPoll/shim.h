@@ -3,6 +3,7 @@
 // No _GNU_SOURCE here: the C library's types would differ from those in other modules' headers, and a file
 // that imports both would not compile (fd_set, seen beside CArchive).
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -61,6 +62,9 @@ static inline uint64_t continuo_read_timer(int descriptor) {
   uint64_t times = 0;
   return read(descriptor, &times, sizeof times) == sizeof times ? times : 0;
 }
+// Large blocks go back to the system when they are freed. By itself the C library keeps blocks of up to 32 MB
+// for later once it has seen one freed, so that memory would depend on what was played before.
+static inline void continuo_return_large_blocks(void) { mallopt(M_MMAP_THRESHOLD, 1 << 20); }
 // A datagram socket of the local kind, closed in programs that this one starts; −1 when there is none.
 // Here because whole-module builds do not find the socket types in Swift's Glibc module.
 static inline int continuo_local_datagram_socket(void) {

@@ -9,6 +9,7 @@
 // `deliveries`, and hear of it through `reports`, `takes` and the atomic figures.
 
 internal import CJACK
+internal import CPoll
 import Foundation
 package import Kernels
 import Models
@@ -94,6 +95,8 @@ package final class Generator: @unchecked Sendable {
 
   /// Starts the thread.
   package func start() {
+    // Every continuation has caches of its own, some 30 MB with the house model.
+    continuo_return_large_blocks()
     let thread = Thread { [self] in
       run()
       finished.signal()
