@@ -37,6 +37,7 @@ struct EvaluateCodecCommand: ParsableCommand {
   var learnWindows = 3000
   @Flag(help: "Songs are folders of stems, named after the groups (drums.wav, bass.wav).")
   var stems = false
+  @Option(help: "The folder of the recogniser; default: the shipped one.") var recogniser: String?
   @Option(help: "Songs, at most.") var songs = 200
   @Option(help: "Seconds taken of each, from its beginning.") var seconds = 30.0
   @Option(help: "Which songs, when there are more.") var seed: UInt64 = 1
@@ -81,14 +82,20 @@ struct EvaluateCodecCommand: ParsableCommand {
     let isKnown = stems || tracks.keys.contains { names.contains($0) }
     let steps = Int((seconds * Double(loaded.model.stepsPerSecond)).rounded())
     let opus = noOpus ? nil : OpusTools()
+    let judge = try Recogniser(
+      folder: recogniser.map { URL(fileURLWithPath: $0) }
+        ?? HouseModel.resources.appendingPathComponent("recogniser"))
+    let isHeard = judge.rate == loaded.model.config.sampleRate
     let folder = out.map { URL(fileURLWithPath: $0) }
     let evaluation = CodecEvaluation(
       model: loaded.model, files: files, steps: steps, tracks: tracks,
-      groups: isKnown ? catalogues.first?.groups ?? Self.groups : [], opus: opus,
+      groups: isKnown ? catalogues.first?.groups ?? Self.groups : [],
+      judge: isHeard ? judge : nil, opus: opus,
       store: EvaluationStore(
         folder: folder,
         key: "\(loaded.reader.fingerprint) \(steps) \(opus != nil) \(isKnown) "
-          + files.map(ProbeMaterial.identity(of:)).joined(separator: " ") + " \(stems)"),
+          + files.map(ProbeMaterial.identity(of:)).joined(separator: " ")
+          + " \(stems) \(judge.digest)"),
       pool: loaded.pool)
     var page = EvaluationPage(title: "The codec of model \(printable(loaded.identity.name))")
     page.notes = ["\(files.count) sound files, up to \(String(format: "%g", seconds)) s of each."]
@@ -98,6 +105,7 @@ struct EvaluateCodecCommand: ParsableCommand {
     }
     let measured = try evaluation.songs()
     page.tables = [evaluation.likeness(measured), evaluation.perplexity(measured)]
+    if let table = evaluation.recogniser(measured) { page.tables.append(table) }
     if isKnown {
       let place = learnFrom ?? HouseModel.resources.appendingPathComponent("catalogue").path
       let teacher = try ActivityCatalogue(named: place)

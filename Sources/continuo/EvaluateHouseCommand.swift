@@ -109,7 +109,9 @@ struct EvaluateHouseCommand: ParsableCommand {
       steps: steps, guidance: guidance, seed: seed,
       store: EvaluationStore(
         folder: folder,
-        key: "\(loaded.reader.fingerprint) \(codes) \(promptSteps) \(steps) \(guidance) \(seed)"),
+        key:
+          "\(loaded.reader.fingerprint) \(judge.digest) \(codes) \(promptSteps) \(steps) \(guidance) \(seed)"
+      ),
       pool: loaded.pool)
     var page = EvaluationPage(title: "Music of model \(printable(loaded.identity.name))")
     page.notes = [

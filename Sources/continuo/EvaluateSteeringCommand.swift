@@ -115,7 +115,8 @@ struct EvaluateSteeringCommand: ParsableCommand {
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let runner = EvaluationRunner(
       model: loaded.model, knobs: knobs, songs: songs, judge: judge, folder: folder,
-      settings: SamplingSettings(guidance: guidance), fingerprint: loaded.reader.fingerprint,
+      settings: SamplingSettings(guidance: guidance),
+      fingerprint: loaded.reader.fingerprint + judge.digest,
       teacher: teacher, pool: loaded.pool)
     runner.listening = listen
     var evaluation = SteeringEvaluation(

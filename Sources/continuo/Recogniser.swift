@@ -5,6 +5,7 @@
 // lie in `recogniser.safetensors`. Source: ours, Training/recogniser.py.
 
 import Audio
+import Engine
 import Foundation
 import Kernels
 import Models
@@ -40,6 +41,8 @@ final class Recogniser {
   let rate: Int
   /// E.
   let embedding: Int
+  /// Names its weights: what was heard by another recogniser is not read back.
+  let digest: String
 
   private struct Description: Decodable {
     struct FrontEnd: Decodable {
@@ -88,7 +91,9 @@ final class Recogniser {
     guard let note = try? decoder.decode(Description.self, from: data), !note.layers.isEmpty else {
       throw RecogniserError.unreadable(folder: folder.path, reason: "its description is unknown")
     }
-    let store = try TensorStore(file: folder.appendingPathComponent("recogniser.safetensors"))
+    let place = folder.appendingPathComponent("recogniser.safetensors")
+    let store = try TensorStore(file: place)
+    digest = String(PresetFiles.digest(try Data(contentsOf: place)).prefix(16))
     groups = note.groups
     rate = note.samplingRate
     hop = note.frontEnd.hop

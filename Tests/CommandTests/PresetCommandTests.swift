@@ -95,6 +95,11 @@ struct PresetCommandTests {
     let old = try Data(contentsOf: place)
     let new = try bundle("1.0.0", layers: 400).archive
     var kept = 0
+    // Kills are spread over a little more than the time that a whole install takes here and now.
+    let clock = ContinuousClock()
+    let started = clock.now
+    #expect(try run("install", "new.continuo").status == 0)
+    let whole = UInt32(min((clock.now - started) / .microseconds(1), 5e6))
     for _ in 0..<(soak ? 100 : 6) {
       try old.write(to: place)
       let process = Process()
@@ -105,7 +110,7 @@ struct PresetCommandTests {
       process.standardOutput = FileHandle.nullDevice
       process.standardError = FileHandle.nullDevice
       try process.run()
-      usleep(UInt32.random(in: 0...60_000))
+      usleep(UInt32.random(in: 0...whole + whole / 3))
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
       let now = try Data(contentsOf: place)

@@ -1,5 +1,7 @@
 """Writes the model card: `python -m Training.card --figures figures.json --notes notes.json --out Resources/house/README.md`.
 
+With --program REPORT (repeated) the tables of `continuo evaluate house` and `codec` (report.json in their --out folders) are put in as well.
+
 The figures are those of evaluate.py; what was not measured is said to be missing. notes.json: how long each part trained, on what.
 """
 import argparse
@@ -37,7 +39,21 @@ def group_table(rows, value):
     return lines
 
 
-def card(figures, notes):
+def shown(column, value):
+    return "–" if value is None else f"{value * column['scale']:.{column['decimals']}f}"
+
+
+def program(report):
+    """The tables of a report that the program itself wrote."""
+    out = [f"### {report['title']}, by the program itself", "", " ".join(report["notes"]), ""]
+    for table in report["tables"]:
+        out += [f"**{table['title']}**", "", table["note"], "", "| | " + " | ".join(c["title"] for c in table["columns"]) + " |", "|---" * (len(table["columns"]) + 1) + "|"]
+        out += ["| " + " | ".join([row["name"]] + [shown(c, v) for c, v in zip(table["columns"], row["values"])]) + " |" for row in table["rows"]]
+        out.append("")
+    return out
+
+
+def card(figures, notes, reports=()):
     out = [HEAD, "## How it was trained", ""] + [f"- {line}" for line in notes["training"]] + ["", "## Figures, on test songs that no training saw", "", notes["figures"], ""]
     if "codec" in figures:
         c = figures["codec"]
@@ -70,18 +86,22 @@ def card(figures, notes):
     if "text" in figures:
         out += ["### Text: share of seconds in which the recogniser hears the group (bar: twice as often when named)", ""]
         out += group_table({"named": {g: v["named"] for g, v in figures["text"].items()}, "not named": {g: v["not_named"] for g, v in figures["text"].items()}}, percent) + [""]
+    for report in reports:
+        out += program(report)
     out += ["## What is missing or below its bar", ""] + [f"- {line}" for line in notes["missing"]]
     return "\n".join(out) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--figures", required=True)
+    parser.add_argument("--figures", help="figures of evaluate.py")
+    parser.add_argument("--program", action="append", default=[], help="report.json of the program; repeated")
     parser.add_argument("--notes", required=True)
     parser.add_argument("--out", required=True)
     options = parser.parse_args()
     with open(options.out, "w") as f:
-        f.write(card(json.load(open(options.figures)), json.load(open(options.notes))))
+        figures = json.load(open(options.figures)) if options.figures else {}
+        f.write(card(figures, json.load(open(options.notes)), [json.load(open(path)) for path in options.program]))
 
 
 if __name__ == "__main__":
