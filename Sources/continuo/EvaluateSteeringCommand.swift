@@ -15,7 +15,7 @@ struct EvaluateSteeringCommand: ParsableCommand {
     discussion: """
       Prompts are held-out songs of a catalogue with activity; the judge is the recogniser, which shares \
       nothing with the model. Every finished cell is kept in --out, so that an interrupted run goes on; more \
-      suites can be added later. Results: report.txt, report.json, report.html.
+      suites can be added later. Results: report.txt, report.json, report.html, and a picture or two of each table.
 
       Suites: dose (grid over alpha and period on validation prompts, chosen once per model), continuation, \
       removal, several, ablation, pairs, text, recorded, drift.
@@ -164,6 +164,8 @@ struct Dose: Codable, Equatable {
 
   /// Energy per second at full gain, but for a factor.
   var energy: Double { Double(alpha) * Double(alpha) / Double(period) }
+  /// What a knob at strength 2 gives.
+  var doubled: Dose { Dose(alpha: 2 * alpha, period: period) }
   var name: String { "α \(String(format: "%g", alpha)) s \(period)" }
 
   /// From the paper's to sixteen times it.

@@ -31,7 +31,8 @@ struct CellPlan: Codable, Equatable {
   var hardHeads = 48
   /// Hard weights under smitin.
   var usesHardWeights = false
-  /// The text: "" for none, "add" for the targets' names, "tags" for the song's, "tags+add" for both.
+  /// The text: "" for none, "add" for the targets' names, "no" for those with "no" before each, "tags" for the
+  /// song's, "tags+add" for both.
   var text = ""
   var start: Start = .without
   var clips: Int
@@ -41,6 +42,8 @@ struct CellPlan: Codable, Equatable {
   var isValidation = false
   /// Pairs of segments that taught the probes; 0 for all there are, nil for the bundle's own probes.
   var pairs: Int?
+  /// Nothing is made: held-out songs in which the targets sound, or do not, are judged and read instead.
+  var isOfSongs: Bool?
   /// The fingerprint of the model and its codec, so that other weights do not find these cells.
   var model: String?
 

@@ -15,6 +15,8 @@ struct PromptSongs {
   let codebooks: Int
   /// Length of a prompt in steps.
   let frames: Int
+  /// Share of a prompt in which each target sounds at least, when it is to sound.
+  var leastShare = 0.0
 
   struct Prompt {
     var track: String
@@ -46,10 +48,12 @@ struct PromptSongs {
         let common = starts.dropFirst().reduce(first) { $0.intersection($1) }
         // Something else must sound: silence says nothing about the song.
         let usable = common.sorted().filter { start in
-          catalogue.groups.contains { group in
-            (present || !targets.contains(group))
-              && ActivityCatalogue.share(track, group, start..<start + frames) > 0.5
+          func share(_ group: String) -> Double {
+            ActivityCatalogue.share(track, group, start..<start + frames)
           }
+          return catalogue.groups.contains { group in
+            (present || !targets.contains(group)) && share(group) > 0.5
+          } && (!present || targets.allSatisfy { share($0) >= leastShare })
         }
         for start in evenly(usable, 2) {
           let range = start * codebooks..<(start + frames) * codebooks
@@ -122,6 +126,11 @@ final class EvaluationRunner {
     plan.model = fingerprint
     if let known = remembered(plan) { return known }
     var figures = CellFigures(plan: plan, clips: [])
+    if plan.isOfSongs == true {
+      try measureSongs(plan, &figures, progress: progress)
+      try remember(figures)
+      return figures
+    }
     var start = 0
     while start < plan.clips {
       let end = min(start + Self.atOnce, plan.clips)
@@ -219,7 +228,7 @@ final class EvaluationRunner {
   }
 
   /// Writes a clip, prompt included, at -12 LUFS into the folder “listening”.
-  private func keep(_ codes: [Int32], _ plan: CellPlan, _ index: Int) throws {
+  func keep(_ codes: [Int32], _ plan: CellPlan, _ index: Int) throws {
     var clip = AudioClip(
       rate: model.config.sampleRate, channels: try model.decode(codes, pool: pool))
     let gain = Loudness(of: clip).gain(to: -12)
@@ -232,7 +241,7 @@ final class EvaluationRunner {
       clip, to: place.appendingPathComponent("\(plan.key)-\(index + 1).flac"), encoding: .bits16)
   }
 
-  private func judged(
+  func judged(
     _ plan: CellPlan, _ codes: [Int32], prompt: [Int32]?, _ figures: inout CellFigures
   ) throws -> (presence: [Float], logit: [Float], similarity: Float) {
     let hearing = judge.hear(try model.decode(codes, pool: pool)[0])
@@ -254,7 +263,7 @@ final class EvaluationRunner {
     return (presence, logit, cosine(mean(hearing.embeddings), mean(heard.embeddings)))
   }
 
-  private func steering(_ plan: CellPlan) throws -> Steering {
+  func steering(_ plan: CellPlan) throws -> Steering {
     let config = model.config.decoder
     let steering = Steering(layers: config.layers, width: config.hidden)
     for (slot, target) in plan.targets.enumerated() {
@@ -304,6 +313,7 @@ final class EvaluationRunner {
     let names = plan.targets.joined(separator: ", ")
     switch plan.text {
     case "add": return names
+    case "no": return plan.targets.map { "no \($0)" }.joined(separator: ", ")
     case "tags": return prompt.tags
     case "tags+add": return prompt.tags.isEmpty ? names : "\(prompt.tags), \(names)"
     default: return ""

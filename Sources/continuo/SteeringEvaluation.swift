@@ -95,10 +95,12 @@ struct SteeringEvaluation {
       ("iti α 15", hard(.iti, 15)),
       ("iti α \(String(format: "%g", tuned.alpha))", hard(.iti, tuned.alpha)),
       ("iti α \(String(format: "%g", 2 * tuned.alpha))", hard(.iti, 2 * tuned.alpha)),
+      ("iti α \(String(format: "%g", 4 * tuned.alpha))", hard(.iti, 4 * tuned.alpha)),
       ("iti-decay α 15", hard(.itiDecay, 15)),
       ("smitin \(paper.name)", smitin(paper)),
       ("smitin \(strong.name)", smitin(strong)),
       ("smitin \(tuned.name)", smitin(tuned)),
+      ("smitin \(tuned.doubled.name)", smitin(tuned.doubled)),
       (
         "smitin \(tuned.name) + text",
         { plan in
@@ -143,6 +145,20 @@ struct SteeringEvaluation {
         })
     }
     return row
+  }
+
+  /// What judge and probes say of real songs, of the length of the clips, but at most 12 s.
+  private func songsRow(with present: Bool) throws -> SteeringReport.Row {
+    let name = present ? "songs with X" : "songs without X"
+    return try row(
+      name,
+      traits.map { trait in
+        plan("songs", name, [trait]) {
+          $0.isOfSongs = true
+          $0.start = present ? .with : .without
+          $0.seconds = min(seconds, 12)
+        }
+      })
   }
 
   private func references() throws -> [String: GaussianFit] {
@@ -201,14 +217,17 @@ struct SteeringEvaluation {
         "Paper (MusicGen-large, 1000 clips of 30 s): success none 7.4, text 12.8, original intervention 49.9, "
         + "SMITIN 23.3 %; distance and similarity there are on other embeddings: 0.420 and 0.896 for the "
         + "original intervention, 0.336 and 0.913 for SMITIN.")
+    table.note +=
+      " Songs: held-out ones in which X sounds all the time, or never, as judge and probes find them."
     let references = try references()
     for (name, change) in methods(tuned) {
       table.rows.append(
         try row(
           name, traits.map { plan("continuation", name, [$0], change) }, references: references))
     }
-    report.tables.append(table)
     let pairs = table.rows.flatMap(\.correlation)
+    table.rows += [try songsRow(with: false), try songsRow(with: true)]
+    report.tables.append(table)
     for trait in traits {
       let own = pairs.filter { $0.trait == trait && $0.reading.isFinite && $0.logit.isFinite }
       report.correlation[trait] = rankCorrelation(own.map(\.reading), own.map(\.logit))
@@ -220,22 +239,34 @@ struct SteeringEvaluation {
       title: "Removal: taking X out of prompts with it",
       note:
         "Success is 1 minus the share of steps in which the probes find X; presence should fall.")
+    func push(
+      _ method: SteeringMethod, _ dose: Dose,
+      _ change: @escaping (inout CellPlan) -> Void = { _ in }
+    ) -> (inout CellPlan) -> Void {
+      { plan in
+        plan.steering = method
+        plan.alpha = dose.alpha
+        plan.period = dose.period
+        change(&plan)
+      }
+    }
+    let heads = runner.model.config.decoder.layers * runner.model.config.decoder.heads
     let rows: [(String, (inout CellPlan) -> Void)] = [
       ("none", { _ in }),
+      ("text “no X”", { $0.text = "no" }),
+      ("iti α −15", push(.iti, Dose(alpha: 15, period: 5))),
+      ("smitin α −5 s 5", push(.smitin, Dose(alpha: 5, period: 5))),
+      ("smitin −\(tuned.name)", push(.smitin, tuned)),
+      ("smitin −\(tuned.doubled.name)", push(.smitin, tuned.doubled)),
       (
-        "iti α −15",
-        { plan in
-          plan.steering = .iti
-          plan.alpha = 15
-        }
+        "smitin −\(tuned.name), mean difference",
+        push(.smitin, tuned) { $0.direction = .meanDifference }
       ),
-      ("smitin α −5 s 5", { $0.steering = .smitin }),
       (
-        "smitin −\(tuned.name)",
-        { plan in
-          plan.steering = .smitin
-          plan.alpha = tuned.alpha
-          plan.period = tuned.period
+        "smitin −\(tuned.name), all heads alike",
+        push(.smitin, tuned) { plan in
+          plan.usesHardWeights = true
+          plan.hardHeads = heads
         }
       ),
     ]
@@ -251,6 +282,7 @@ struct SteeringEvaluation {
             }
           }))
     }
+    table.rows.append(try songsRow(with: false))
     return table
   }
 
@@ -270,7 +302,7 @@ struct SteeringEvaluation {
 
   private func ablation(_ tuned: Dose) throws -> SteeringReport.Table {
     var table = SteeringReport.Table(
-      title: "Variations of SMITIN at the chosen dose",
+      title: "Ablation: variations of SMITIN at the chosen dose",
       note: "Soft against hard weights, probe against mean-difference direction, both update rules."
     )
     let heads = runner.model.config.decoder.layers * runner.model.config.decoder.heads
@@ -307,7 +339,7 @@ struct SteeringEvaluation {
 
   private func pairs(_ tuned: Dose) throws -> SteeringReport.Table {
     var table = SteeringReport.Table(
-      title: "How few pairs are enough: SMITIN at the chosen dose with probes of so many pairs",
+      title: "Pairs: how few are enough for SMITIN at the chosen dose",
       note: "Success is by those probes themselves, presence by the judge. "
         + "Paper, accuracy of the best head: 10 pairs 79.1, 100 82.6, 500 84.4, 1000 84.8, all 85.1 %."
     )
@@ -387,7 +419,7 @@ struct SteeringEvaluation {
 
   private func drift(_ tuned: Dose) throws -> SteeringReport.Table {
     var table = SteeringReport.Table(
-      title: String(format: "%g seconds of play: does the gain drift?", driftSeconds),
+      title: String(format: "Drift of the gain over %g seconds of play", driftSeconds),
       note: "Mean gain per half minute.")
     for rule in UpdateRule.allCases {
       let cells = traits.map { trait in

@@ -131,6 +131,8 @@ struct SteeringReport: Codable {
     var body = "<h1>\(escape(heading))</h1>\n"
     for table in tables {
       body += "<h2>\(escape(table.title))</h2>\n<p>\(escape(table.note))</p>\n"
+      let picture = SteeringPicture(table: table)
+      body += picture.presence + (picture.price ?? "")
       let traits = table.rows.first?.entries.map(\.trait) ?? []
       for column in columns(table) {
         body += "<table><tr><th>\(escape(column.title))</th><th>mean</th>"
@@ -168,7 +170,7 @@ struct SteeringReport: Codable {
       .replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(of: ">", with: "&gt;")
   }
 
-  /// Writes report.txt, report.json and report.html.
+  /// Writes report.txt, report.json and report.html, and the pictures by themselves: continuation-presence.svg.
   func write(to folder: URL) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -178,5 +180,14 @@ struct SteeringReport: Codable {
     try AtomicFile.write(
       try encoder.encode(self), to: folder.appendingPathComponent("report.json"))
     try AtomicFile.write(Data(html.utf8), to: folder.appendingPathComponent("report.html"))
+    for table in tables {
+      let word = table.title.lowercased().split { !$0.isLetter && !$0.isNumber }.first ?? "table"
+      let picture = SteeringPicture(table: table)
+      try AtomicFile.write(
+        Data(picture.presence.utf8), to: folder.appendingPathComponent("\(word)-presence.svg"))
+      guard let price = picture.price else { continue }
+      try AtomicFile.write(
+        Data(price.utf8), to: folder.appendingPathComponent("\(word)-distance.svg"))
+    }
   }
 }

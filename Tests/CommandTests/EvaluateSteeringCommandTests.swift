@@ -62,24 +62,32 @@ struct EvaluateSteeringCommandTests {
       #expect(continuation.contains { $0.hasPrefix(start) }, "\(start)")
     }
     #expect(continuation.contains { $0.hasPrefix("smitin") && $0.hasSuffix("+ text") })
-    #expect(names("Removal").count >= 3 && names("Several").count == 3)
-    let variations = names("Variations")
+    #expect(continuation.suffix(2) == ["songs without X", "songs with X"])
+    let removal = names("Removal")
+    #expect(removal.first == "none" && removal.last == "songs without X")
+    #expect(removal.contains("text “no X”") && removal.contains { $0.hasSuffix("all heads alike") })
+    #expect(names("Several").count == 3)
+    let variations = names("Ablation")
     for start in ["soft weights", "hard weights", "mean difference", "update rule decay"] {
       #expect(variations.contains { $0.hasPrefix(start) }, "\(start)")
     }
     // Eight songs give fewer than a hundred pairs, and the table says so.
-    #expect(names("How few pairs") == ["10 pairs", "all pairs"])
+    #expect(names("Pairs") == ["10 pairs", "all pairs"])
     #expect(
       report.tables.contains { $0.note.contains("fewer than 100 pairs of some trait") })
     #expect(names("Text to music").contains { $0.contains("add X") })
     let recorded = names("“Recorded”")
     #expect(Set(recorded).isSuperset(of: ["none", "smitin α 1", "smitin α 5", "smitin α 10"]))
-    #expect(names("1 seconds of play") == ["update rule reset", "update rule decay"])
+    #expect(names("Drift of the gain over 1 s") == ["update rule reset", "update rule decay"])
 
     let cells = try FileManager.default.contentsOfDirectory(atPath: folder.file("out/cells").path)
     let clips = try FileManager.default.contentsOfDirectory(
       atPath: folder.file("out/listening").path)
     #expect(clips.count == cells.count / 2 && clips.allSatisfy { $0.hasSuffix("-1.flac") })
+    for picture in ["continuation-presence", "continuation-distance", "removal-presence"] {
+      let drawing = try String(contentsOf: folder.file("out/\(picture).svg"), encoding: .utf8)
+      #expect(drawing.hasPrefix("<svg") && drawing.contains("smitin"), "\(picture)")
+    }
     let again = try run(suites)
     #expect(again.output == result.output)
     #expect(
