@@ -54,6 +54,8 @@ package enum AudioPortState: Int, Sendable {
   private let stateValue = Atomic<Int>(0)
   private let stopping = Atomic<Int>(0)
   private let openings = Atomic<Int>(0)
+  /// When the call of libjack that is under way began, in nanoseconds of the steady clock; 0 while none is.
+  private let asking = Atomic<UInt64>(0)
   private let lock = NSLock()
   private var client: OpaquePointer?
   private var ports: [(name: String, pointer: OpaquePointer)] = unsafe []
@@ -84,6 +86,10 @@ package enum AudioPortState: Int, Sendable {
 
   /// Why there is no client, or an empty text.
   package var lastProblem: String {
+    let began = asking.load(ordering: .acquiring)
+    if began > 0, Self.now() > began, Self.now() - began > 3_000_000_000 {
+      return "the JACK server hangs: it takes a connection and does not answer; restart it"
+    }
     lock.lock()
     defer { lock.unlock() }
     return problem
@@ -97,9 +103,12 @@ package enum AudioPortState: Int, Sendable {
 
   /// Closes the client and opens it under another name, connected to nothing by itself: a session manager
   /// brings other programs, and connects them.
+  ///
+  /// Where the server hangs, the client waits for it under its old name.
   package func reopen(as name: String) {
-    stop()
+    let isClosed = stop()
     stopping.store(0, ordering: .releasing)
+    guard isClosed else { return }
     connections = ConnectionMemory()
     self.name = name
     start()
@@ -114,12 +123,19 @@ package enum AudioPortState: Int, Sendable {
   }
 
   /// Closes the client and ends the keeper thread.
-  package func stop() {
-    guard keeper != nil else { return }
+  ///
+  /// Libjack waits for ever for a server that hangs; this does not.
+  /// - Returns: false when libjack had not come back after half a second; then the client lives until the
+  ///   process ends.
+  @discardableResult package func stop() -> Bool {
+    guard keeper != nil else { return true }
     stopping.store(1, ordering: .releasing)
-    finished.wait()
+    guard finished.wait(timeout: .now() + .milliseconds(500)) == .success else { return false }
     keeper = nil
+    return true
   }
+
+  private static func now() -> UInt64 { DispatchTime.now().uptimeNanoseconds }
 
   private func keep() {
     var lastPeriods = -1
@@ -163,6 +179,8 @@ package enum AudioPortState: Int, Sendable {
   private func open() throws {
     var status = jack_status_t(rawValue: 0)
     exchange.gone.store(0, ordering: .releasing)
+    asking.store(Self.now(), ordering: .releasing)
+    defer { asking.store(0, ordering: .releasing) }
     let opened = unsafe continuo_jack_client_open(name, JackNoStartServer, &status, server)
     guard let opened = unsafe opened else {
       throw AudioPortError.noServer(name: name, status: status.rawValue)
@@ -236,6 +254,8 @@ package enum AudioPortState: Int, Sendable {
     lock.unlock()
     stateValue.store(AudioPortState.closed.rawValue, ordering: .releasing)
     guard let closing = unsafe closing else { return }
+    asking.store(Self.now(), ordering: .releasing)
+    defer { asking.store(0, ordering: .releasing) }
     if exchange.gone.load(ordering: .acquiring) == 0 { _ = unsafe jack_deactivate(closing) }
     _ = unsafe jack_client_close(closing)
     unsafe exchange.callback.pointee.client = nil

@@ -19,9 +19,9 @@ struct AttributeCommand: ParsableCommand {
       what was computed is kept, so the same command after an interruption goes on where it was.
 
       Examples:
-        continuo attribute takes/first --model house --catalogue Tracks --out credits
-        continuo attribute song-17 --track --catalogue Tracks --out check
-        continuo attribute takes/first --catalogue Tracks --shard 2/7 --out part-2
+        continuo attribute takes/first --out credits
+        continuo attribute house-train-0100 --track --out check
+        continuo attribute takes/first --model my-model --catalogue Tracks --shard 2/7 --out part-2
         continuo attribute merge part-* --out credits
         continuo attribute jobs
       """,
@@ -41,7 +41,8 @@ struct AttributeRunCommand: ParsableCommand {
   @Flag(help: "The piece is a track of the catalogue: how well does the method find it?")
   var track = false
   @Option(help: "A model's name, or the path of its folder.") var model = "house"
-  @Option(help: "The training catalogue's folder.") var catalogue: String
+  @Option(help: "The training catalogue's folder; default: the shipped one for the shipped model.")
+  var catalogue: String?
   @Option(help: "The folder of the result.") var out: String
   @Option(help: "Which layers may change: \(names(LayerChoice.allCases.map(\.rawValue))).")
   var layers = LayerChoice.allTransformer
@@ -121,8 +122,11 @@ struct AttributeRunCommand: ParsableCommand {
 
   private func makeRequest() throws -> AttributionRequest {
     let location = try Self.folder(ofModel: model)
+    guard let tracks = catalogue.map(absolute) ?? HouseModel.catalogue(of: location)?.path else {
+      throw ValidationError("Say with --catalogue which tracks the model was trained on.")
+    }
     var request = AttributionRequest(
-      model: location.path, catalogue: absolute(catalogue), piece: track ? piece : absolute(piece),
+      model: location.path, catalogue: tracks, piece: track ? piece : absolute(piece),
       out: absolute(out))
     request.isTrack = track
     request.unlearning.method = method

@@ -65,6 +65,7 @@ struct Daemon {
     host.credits = AttributionDesk(
       model: location.folder,
       catalogue: settings.catalogue.map { URL(fileURLWithPath: $0) }
+        ?? HouseModel.catalogue(of: location.folder)
         ?? options.folders.data.appendingPathComponent("catalogues/\(location.name)"))
     generator.start()
     for bundle in settings.bundles { host.load(bundle: bundle) }
@@ -86,9 +87,14 @@ struct Daemon {
     log.info("ending")
     notifier.stopping()
     host.fadeOut()
-    port.stop()
+    let isClosed = port.stop()
     generator.stop()
     log.info("ended")
+    if !isClosed {
+      // A thread still waits in libjack for a server that hangs; its destructors would wait with it.
+      log.warning("the JACK server hangs and was left without a goodbye; restart it")
+      _exit(0)
+    }
   }
 
   /// The control loop, until a signal or a message ends it.

@@ -40,7 +40,9 @@ struct DaemonCommand: ParsableCommand {
   @Option(help: "A configuration file; options given here win.") var config: String?
   @Option(help: "A folder: every continuation is kept there as a take.") var record: String?
   @Option(
-    help: "The training catalogue of the model, for /attribution/start (default: the user's own).")
+    help:
+      "The training catalogue of the model, for /attribution/start (default: the shipped model's, or the user's own for this model)."
+  )
   var catalogue: String?
   @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4 (default: f32).")
   var weights: String?

@@ -54,4 +54,28 @@ struct ServerDeathTests {
     // The music is still being made.
     #expect(daemon.wait(limit: 5, asking: socket) { $0.state == "playing" } != nil)
   }
+
+  @Test(
+    "a server that hangs: named, waited for, and no reason not to end",
+    .enabled(if: JackServer.isInstalled))
+  func hangs() throws {
+    let server = JackServer()
+    defer { server.stop() }
+    try #require(server.waits())
+    server.freeze()
+    let daemon = try #require(try RunningDaemon(server: server.name))
+    defer { daemon.stop() }
+    #expect(daemon.waits(for: "the JACK server hangs", seconds: 20), "\(daemon.log)")
+    server.thaw()
+    #expect(daemon.waitsForJACK(), "\(daemon.log)")
+
+    // And while it plays: /status says so, SIGTERM ends it all the same.
+    server.freeze()
+    let socket = try OSCServer(port: 0)
+    #expect(daemon.wait(limit: 20, asking: socket) { !$0.hasServer } != nil, "\(daemon.log)")
+    kill(daemon.processIdentifier, SIGTERM)
+    for _ in 0..<100 where daemon.isRunning { usleep(50_000) }
+    #expect(!daemon.isRunning, "\(daemon.log)")
+    if !daemon.isRunning { #expect(daemon.stop() == 0) } else { daemon.kill() }
+  }
 }

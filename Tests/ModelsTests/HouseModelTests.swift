@@ -14,4 +14,14 @@ struct HouseModelTests {
       FileManager.default.fileExists(
         atPath: HouseModel.resources.appendingPathComponent("phrase.flac").path))
   }
+
+  @Test("a shipped model has the shipped catalogue, any other none")
+  func catalogues() throws {
+    let location = try ModelLocation.find("house", shipped: HouseModel.resources)
+    let catalogue = try #require(HouseModel.catalogue(of: location.folder))
+    #expect(
+      FileManager.default.fileExists(
+        atPath: catalogue.appendingPathComponent("catalogue.json").path))
+    #expect(HouseModel.catalogue(of: URL(fileURLWithPath: "/tmp/house")) == nil)
+  }
 }

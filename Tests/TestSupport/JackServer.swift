@@ -97,8 +97,19 @@ package final class JackServer {
     self.process = nil
   }
 
+  /// Freezes the server: it takes connections (the kernel does) and answers nobody.
+  package func freeze() {
+    if let process { _ = Glibc.kill(process.processIdentifier, SIGSTOP) }
+  }
+
+  /// Lets a frozen server go on.
+  package func thaw() {
+    if let process { _ = Glibc.kill(process.processIdentifier, SIGCONT) }
+  }
+
   /// Ends the server in order.
   package func stop() {
+    thaw()
     if let process {
       process.terminate()
       process.waitUntilExit()

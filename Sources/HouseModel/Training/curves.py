@@ -7,6 +7,7 @@ from . import workspace
 
 PICTURES = {
     "codec": [("si_sdr", "si_sdr_unquantised"), ("mel", "mel_validation", "wave"), ("perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")],
+    "decoder": [("si_sdr",), ("mel", "mel_validation", "wave")],
     "lm": [("loss", "validation", "validation_text"), ("book_1", "book_2", "book_3", "book_4")],
     "dit": [("loss", "validation")],
 }

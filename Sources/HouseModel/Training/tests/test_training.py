@@ -107,3 +107,22 @@ def test_encoding_in_pieces_equals_encoding_the_whole():
         latents = model.encoder(audio[:, None])
     codes, pieces = encode(plain_weights(model), audio, piece=20)
     assert torch.equal(codes, whole) and torch.allclose(pieces, latents, atol=1e-5)
+
+
+def test_exporting_a_decoder_changes_the_decoder_alone(tmp_path):
+    from safetensors.torch import load_file
+    from Training.train_decoder import MARGIN, export, inside
+    torch.manual_seed(0)
+    house, out = str(tmp_path / "house"), str(tmp_path / "out")
+    model = MusicgenForConditionalGeneration(shapes.whole()).half()
+    model.save_pretrained(house)
+    decoder = EncodecModel(shapes.codec()).decoder
+    export(decoder, house, out)
+    before, after = load_file(house + "/model.safetensors"), load_file(out + "/model.safetensors")
+    assert before.keys() == after.keys() and all(a.dtype == torch.float16 for a in after.values())
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert changed and all(name.startswith("audio_encoder.decoder.") for name in changed)
+    again = MusicgenForConditionalGeneration.from_pretrained(out).audio_encoder.float().decoder
+    latents = torch.randn(1, shapes.LATENT, 2 * MARGIN + 3)
+    with torch.no_grad():
+        assert torch.allclose(again(latents), decoder(latents), atol=0.02) and inside(decoder(latents)).shape[-1] == 3 * 640
