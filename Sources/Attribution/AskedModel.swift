@@ -14,17 +14,26 @@ package struct AskedModel: Sendable {
   package let loss: LossModel
   /// The MusicGen checkpoint, when it is one: its codec turns sound into codes.
   package let music: MusicGen?
+  /// For a diffusion model that is asked about codes: how it hears them.
+  package let codes: CodesAsLatents?
   /// Steps of codes or frames of latents per second.
   package let stepsPerSecond: Double
 
   /// Which kind of network it is, in words.
   package var family: String { music == nil ? "latent diffusion transformer" : "language model" }
 
+  /// The checkpoint whose codec turns sound into codes; nil where there is none.
+  var listener: MusicGen? { music ?? codes?.companion }
+
   /// Loads a MusicGen checkpoint, or a diffusion transformer of stable-audio-tools (a folder with
   /// model_config.json and model.safetensors, or dit.json and dit.safetensors).
-  /// - Throws: `ModelError`, `SafetensorsError`.
-  /// - Parameter hearsText: whether a language model's cross-attention takes part.
-  package init(folder: URL, name: String? = nil, hearsText: Bool = false) throws {
+  /// - Parameters:
+  ///   - hearsText: whether a language model's cross-attention takes part.
+  ///   - companion: the MusicGen checkpoint by which a diffusion model hears codes; nil for latents only.
+  /// - Throws: `ModelError`, `SafetensorsError`, `AttributionError.mismatch`.
+  package init(folder: URL, name: String? = nil, hearsText: Bool = false, companion: URL? = nil)
+    throws
+  {
     self.folder = folder
     self.name = name ?? folder.lastPathComponent
     func existing(_ file: String) -> URL? {
@@ -39,6 +48,7 @@ package struct AskedModel: Sendable {
         config: try DiffusionTransformerConfig(file: file), from: store)
       loss = LossModel(.diffusion(network), parameters)
       music = nil
+      codes = try companion.map { try CodesAsLatents(model: folder, companion: $0) }
       fingerprint = ModelFingerprint.compute(store, prefix: DiffusionTransformer.prefix)
       stepsPerSecond = Self.latentRate(file) ?? 50
       return
@@ -50,6 +60,7 @@ package struct AskedModel: Sendable {
       try Parameters(
         layout: network.layout, from: music.tensors, prefix: LanguageModelLoss.prefix))
     self.music = music
+    codes = nil
     fingerprint = ModelFingerprint.compute(music.tensors)
     stepsPerSecond = Double(music.stepsPerSecond)
   }

@@ -6,106 +6,35 @@ package import Foundation
 import Models
 import Reporting
 
-/// One cell of the grid.
-package struct EvaluationSetting: Sendable, Codable, Equatable {
-  package var layers: LayerChoice
-  package var masksPiece: Bool
-  package var masksTracks: Bool
-  /// By how much of itself the piece's own loss rises.
-  package var rise: Double
-
-  package init(layers: LayerChoice, masksPiece: Bool, masksTracks: Bool, rise: Double) {
-    self.layers = layers
-    self.masksPiece = masksPiece
-    self.masksTracks = masksTracks
-    self.rise = rise
-  }
-}
-
-/// What a cell came to.
-package struct EvaluationRow: Sendable, Codable, Equatable {
-  package let setting: EvaluationSetting
-  /// Tracks that were unlearned.
-  package let queries: Int
-  /// R: mean rank of the unlearned track.
-  package let meanRank: Double
-  package let firstShare: Double
-  /// Mean codec similarity of the ten best and ten worst tracks to the unlearned one.
-  package let topSimilarity: Double
-  package let bottomSimilarity: Double
-  /// Mean change of the held-out loss, relative; nil without held-out tracks.
-  package let heldOutChange: Double?
-  /// How many of the queries share their most frequent top track (other than themselves).
-  package let commonest: Int
-}
-
-/// Where relatives rank with one method.
-package struct RelativeRow: Sendable, Codable, Equatable {
-  package let method: String
-  package let kind: String
-  package let queries: Int
-  package let medianRank: Double
-  /// Share among the first two, and within the first percent of the catalogue.
-  package let topTwo: Double
-  package let topPercent: Double
-}
-
-/// How two methods agree.
-package struct CorrelationRow: Sendable, Codable, Equatable {
-  package let methods: [String]
-  package let queries: Int
-  package let mean: Double
-}
-
-/// A generated piece, and the track that it continues, when one is known.
-package struct EvaluationPiece: Sendable {
-  package var path: String
-  package var track: String?
-
-  package init(path: String, track: String? = nil) {
-    self.path = path
-    self.track = track
-  }
-}
-
-/// The study's results.
-package struct EvaluationResult: Sendable, Codable, Equatable {
-  package let model: String
-  package let modelFingerprint: String
-  package let family: String
-  package let catalogue: String
-  package let tracks: Int
-  package var grid: [EvaluationRow]
-  package var relatives: [RelativeRow]
-  /// Where the track ranks that a generated piece continues.
-  package var sources: [RelativeRow]
-  /// Mean of Spearman's rank correlation between methods, over pieces, relatives and twins.
-  package var correlations: [CorrelationRow]
-  package var seconds: Double
-}
-
 /// Runs the study. Used from one thread.
 package final class AttributionEvaluation {
   private let base: AttributionRequest
   private let context: AttributionContext
   private let store: JobStore
   private let cache: URL
+  private let quality: QualityJudge?
   private let progress: (Double, String) throws -> Void
+  private var table: FirstOrderTable?
   /// Rankings of the pieces of the test-to-train part, per method.
   package private(set) var curves: [(name: String, rankings: [Ranking])] = []
 
   /// - Parameters:
   ///   - base: model, catalogue, draws, windows; piece and output are not used.
+  ///   - isFirstOrder: scores come from one gradient per track instead of from unlearning (`FirstOrder`).
+  ///   - quality: judges fresh generations after unlearning; nil for none.
   ///   - progress: share done and what is being done; throws to stop.
   package init(
-    _ base: AttributionRequest, store: JobStore, cache: URL,
+    _ base: AttributionRequest, store: JobStore, cache: URL, isFirstOrder: Bool = false,
+    quality: QualityJudge? = nil,
     progress: @escaping (Double, String) throws -> Void
   ) throws {
     self.base = base
     self.store = store
     self.cache = cache
     self.progress = progress
+    self.quality = quality
     context = try AttributionContext(base)
+    if isFirstOrder { table = FirstOrderTable(base, cache: cache) }
   }
 
   /// - Parameters:
@@ -114,7 +43,8 @@ package final class AttributionEvaluation {
   ///   - twins: how many tracks are planted into the catalogue a second time and unlearned.
   ///   - pieces: generated pieces (takes, codes, sound files).
   package func run(
-    grid: [EvaluationSetting], queries: Int, relatives: Int, twins: Int, pieces: [EvaluationPiece]
+    grid asked: [EvaluationSetting], queries: Int, relatives: Int, twins: Int,
+    pieces: [EvaluationPiece]
   ) throws -> EvaluationResult {
     let started = ContinuousClock.now
     let features = try context.trackFeatures()
@@ -124,6 +54,13 @@ package final class AttributionEvaluation {
       context.catalogue.tracks[$0].id
     }
     for piece in pieces { _ = try piece.track.map { try context.catalogue.track($0) } }
+    let layout = context.model.loss.layout
+    let grid = asked.filter { $0.layers.wanted(of: layout).contains(true) }
+    let absent = Set(asked.map(\.layers)).subtracting(grid.map(\.layers))
+    let doubled = planted.isEmpty ? nil : try context.planting(twinsOf: planted)
+    try fill(
+      chosen.map { context.catalogue.tracks[$0].id }, versions.map(\.id), pieces.map(\.path),
+      grid: grid, doubled)
     let all = Double(
       max(grid.count * chosen.count + versions.count + planted.count + pieces.count, 1))
     var done = 0.0
@@ -131,15 +68,28 @@ package final class AttributionEvaluation {
       try progress(done / all, what)
       done += 1
     }
+    let before = try quality.map { judge in
+      judge.distance(of: try judge.listen(context.model.loss.parameters, 0..<judge.clips))
+    }
     var rows: [EvaluationRow] = []
     for setting in grid {
       var rankings: [(place: Int, ranking: Ranking)] = []
-      for place in chosen {
+      var heard: [Float] = []
+      for (index, place) in chosen.enumerated() {
         try step(setting.layers.rawValue)
         let id = context.catalogue.tracks[place].id
-        rankings.append((place, try rank(id, isTrack: true, setting, compares: false, context)[0]))
+        let found = try rank(id, isTrack: true, setting, compares: false, context)
+        rankings.append((place, found.rankings[0]))
+        if let quality, let unlearned = found.unlearned {
+          let (first, last) = (
+            index * quality.clips / chosen.count, (index + 1) * quality.clips / chosen.count
+          )
+          if first < last { heard += try quality.listen(unlearned, first..<last) }
+        }
       }
-      rows.append(row(setting, rankings, features))
+      var line = row(setting, rankings, features)
+      line.quality = heard.isEmpty ? nil : quality?.distance(of: heard)
+      rows.append(line)
     }
     var found: [(track: CatalogueTrack, rankings: [Ranking])] = []
     var known: [(track: CatalogueTrack, rankings: [Ranking])] = []
@@ -147,19 +97,20 @@ package final class AttributionEvaluation {
     if let setting = grid.first {
       for track in versions {
         try step("relatives")
-        found.append((track, try rank(track.id, isTrack: true, setting, compares: true, context)))
+        found.append((track, try rankings(of: track.id, grid, context)))
       }
-      if !planted.isEmpty {
-        let doubled = try AttributionContext(base, twins: planted)
+      if let doubled {
         for track in doubled.catalogue.tracks where track.relativeKind == "twin" {
           try step("twins")
-          found.append((track, try rank(track.id, isTrack: true, setting, compares: true, doubled)))
+          found.append((track, try rankings(of: track.id, grid, doubled)))
         }
       }
-      compared = found.map(\.rankings)
+      compared = found.map { $0.rankings.filter { !$0.method.contains("(") } }
       for piece in pieces {
         try step("pieces")
-        let rankings = try rank(piece.path, isTrack: false, setting, compares: true, context)
+        let rankings = try rank(
+          piece.path, isTrack: false, setting, compares: true, context
+        ).rankings
         compared.append(rankings)
         if let id = piece.track {
           var source = try context.catalogue.track(id)
@@ -181,26 +132,68 @@ package final class AttributionEvaluation {
       family: context.model.family, catalogue: context.catalogue.name,
       tracks: context.catalogue.tracks.count, grid: rows, relatives: relativeRows(found),
       sources: relativeRows(known),
-      correlations: correlationRows(compared),
+      correlations: correlationRows(compared), quality: before,
+      absent: LayerChoice.allCases.filter(absent.contains),
       seconds: (ContinuousClock.now - started) / .seconds(1))
   }
 
   private func rank(
     _ piece: String, isTrack: Bool, _ setting: EvaluationSetting, compares: Bool,
     _ context: AttributionContext
-  ) throws -> [Ranking] {
-    var request = base
+  ) throws -> (rankings: [Ranking], unlearned: Parameters?) {
+    var request = request(setting)
     request.piece = piece
     request.isTrack = isTrack
     request.compares = compares
+    let scores = table?.scores(of: piece, setting)
+    let run = AttributionRun(
+      request, store: store, cache: cache, context: context, firstOrder: scores
+    ) { [progress] in try progress(-1, $0.message) }
+    return (try run.run(), run.unlearned)
+  }
+
+  /// The rankings of a relative or twin: of all methods with the first setting; to first order, where it costs
+  /// nothing, with the others too, under names that tell them.
+  private func rankings(
+    of track: String, _ grid: [EvaluationSetting], _ context: AttributionContext
+  ) throws -> [Ranking] {
+    var all = try rank(track, isTrack: true, grid[0], compares: true, context).rankings
+    guard table != nil else { return all }
+    for setting in grid.dropFirst() {
+      var more = try rank(track, isTrack: true, setting, compares: false, context).rankings[0]
+      let masks = (setting.masksPiece ? ", M_U" : "") + (setting.masksTracks ? ", M_L" : "")
+      more.method += " (\(setting.layers.rawValue), damping \(setting.damping)\(masks))"
+      all.append(more)
+    }
+    return all
+  }
+
+  private func request(_ setting: EvaluationSetting) -> AttributionRequest {
+    var request = base
     request.unlearning.layers = setting.layers
     request.unlearning.learningRate = nil
     request.unlearning.rise = setting.rise
+    request.unlearning.damping = setting.damping
     request.masksPiece = setting.masksPiece
     request.masksTracks = setting.masksTracks
-    return try AttributionRun(request, store: store, cache: cache, context: context) {
-      [progress] in try progress(-1, $0.message)
-    }.run()
+    return request
+  }
+
+  /// Computes the table of first-order scores: pieces with the grid's first setting, the rest with all.
+  private func fill(
+    _ queries: [String], _ versions: [String], _ pieces: [String], grid: [EvaluationSetting],
+    _ doubled: AttributionContext?
+  ) throws {
+    guard let table, let first = grid.first else { return }
+    let context = doubled ?? context
+    let twins = context.catalogue.tracks.filter { $0.relativeKind == "twin" }.map(\.id)
+    var asks = grid.flatMap { setting in
+      (queries + versions + twins).map {
+        FirstOrderTable.Ask(piece: $0, isTrack: true, setting: setting)
+      }
+    }
+    asks += pieces.map { .init(piece: $0, isTrack: false, setting: first) }
+    try table.fill(asks, context) { [progress] in try progress(0, $0) }
   }
 
   private func correlationRows(_ found: [[Ranking]]) -> [CorrelationRow] {
@@ -235,6 +228,7 @@ package final class AttributionEvaluation {
     var top: [Double] = []
     var bottom: [Double] = []
     var changes: [Double] = []
+    var norms: [Double] = []
     var leaders: [String: Int] = [:]
     var places: [String: Int] = [:]
     for (place, track) in context.catalogue.tracks.enumerated() { places[track.id] = place }
@@ -249,6 +243,7 @@ package final class AttributionEvaluation {
       top.append(mean(others.prefix(10)))
       bottom.append(mean(others.suffix(10)))
       if let leader = others.first { leaders[leader.track.id, default: 0] += 1 }
+      if let norm = ranking.checks.stepNorm { norms.append(norm) }
       if let before = ranking.checks.heldOutBefore, let after = ranking.checks.heldOutAfter {
         changes.append((after - before) / before)
       }
@@ -260,7 +255,7 @@ package final class AttributionEvaluation {
       setting: setting, queries: rankings.count, meanRank: average(ranks),
       firstShare: average(ranks.map { $0 == 1 ? 1 : 0 }), topSimilarity: average(top),
       bottomSimilarity: average(bottom), heldOutChange: changes.isEmpty ? nil : average(changes),
-      commonest: leaders.values.max() ?? 0)
+      commonest: leaders.values.max() ?? 0, stepNorm: norms.isEmpty ? nil : average(norms))
   }
 
   private func relativeRows(_ found: [(track: CatalogueTrack, rankings: [Ranking])])

@@ -9,6 +9,9 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   package var model: String
   /// The catalogue's folder.
   package var catalogue: String
+  /// For a diffusion model and a catalogue of codes: the MusicGen checkpoint whose codec and text encoder
+  /// it was trained on.
+  package var companion: String?
   /// A track's id, a take's folder, or a sound file.
   package var piece: String
   /// Whether `piece` is a track of the catalogue.

@@ -6,7 +6,7 @@
 
 package import Foundation
 import Kernels
-import Models
+package import Models
 import Reporting
 
 /// How far a run is.
@@ -23,6 +23,9 @@ package final class AttributionRun {
   private let store: JobStore
   private let cache: URL
   private let shared: AttributionContext?
+  private let known: [String: Double]?
+  /// The model after unlearning, once `run` has unlearned.
+  package private(set) var unlearned: Parameters?
   private let report: (AttributionProgress) throws -> Void
   private let started = ContinuousClock.now
   private var work = 0.0
@@ -32,15 +35,17 @@ package final class AttributionRun {
   /// - Parameters:
   ///   - cache: the folder of cached Fisher informations.
   ///   - context: model and catalogue, when they are loaded already.
+  ///   - firstOrder: scores of all tracks that were computed to first order; nothing is unlearned then.
   ///   - report: called after every piece of work; throws to stop.
   package init(
     _ request: AttributionRequest, store: JobStore, cache: URL, context: AttributionContext? = nil,
-    report: @escaping (AttributionProgress) throws -> Void
+    firstOrder: [String: Double]? = nil, report: @escaping (AttributionProgress) throws -> Void
   ) {
     self.request = request
     self.store = store
     self.cache = cache
     shared = context
+    known = firstOrder
     self.report = report
   }
 
@@ -50,64 +55,28 @@ package final class AttributionRun {
     try request.check()
     let context = try shared ?? AttributionContext(request)
     let (model, catalogue, print) = (context.model, context.catalogue, context.print)
-    let (pool, runner) = (context.pool, context.runner)
+    let pool = context.pool
     let piece =
       request.isTrack
       ? try Piece(track: request.piece, in: catalogue)
       : try Piece(path: URL(fileURLWithPath: request.piece), model: model, pool: pool)
-    let window = max(1, Int((request.windowSeconds * model.stepsPerSecond).rounded()))
-    let features = FeatureExtractor(model: model, window: window, pool: pool)
+    let features = FeatureExtractor(model: model, window: window(of: model), pool: pool)
     let sounds = similarities(
-      of: try features.codec(piece.item), to: try context.trackFeatures(), standardises: true)
+      of: try features.codec(try context.heard(piece.item, with: nil)),
+      to: try context.trackFeatures(), standardises: true)
     let chosen = choose(sounds, catalogue)
     let scored = shard(chosen)
     plan(tracks: scored.count, catalogue: catalogue.tracks.count)
-
-    let asked = try context.heard(
-      piece.item,
-      with: request.isTrack ? try catalogue.track(request.piece).tags : request.text)
-    let fisher = try fisherInformation(context, window)
-    let draws = try DrawPlan(
-      draws: request.pieceDraws, window: window, masks: request.masksPiece
-    ).draws(of: asked, for: .unlearn, network: model.loss.network)
-    let unlearned = try Unlearning(
-      runner: runner, settings: request.unlearning, fisher: fisher,
-      items: catalogue.tracks.count
-    ).unlearn(draws, name: piece.item.id) { try self.advance(0, "unlearning") }
-    advanceQuietly(Double(4 * request.pieceDraws))
-
-    let trackPlan = DrawPlan(draws: request.trackDraws, window: window, masks: request.masksTracks)
-    let captions = request.hearsCaptions == true ? ["captions"] : []
-    let baseKey = DigestKey(["base", model.fingerprint, print, "\(trackPlan)"] + captions).text
-    let afterKey = DigestKey(
-      [baseKey, piece.item.id, "\(piece.isTrack)"]
-        + request.description.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
-        + ["\(unlearned.learningRate.bitPattern)"]
-    ).text
-    let before = try losses(
-      scored, context, trackPlan, model.loss.parameters, key: baseKey, "losses before")
-    let after = try losses(
-      scored, context, trackPlan, unlearned.parameters, key: afterKey, "losses after")
     var checks = RankingChecks()
-    checks.ownBefore = unlearned.ownBefore
-    checks.ownAfter = unlearned.ownAfter
-    checks.learningRate = unlearned.learningRate
-    checks.stepNorm = unlearned.relativeNorm
-    if let heldOut = request.heldOut {
-      let others = try Catalogue(folder: URL(fileURLWithPath: heldOut))
-      let ids = others.tracks.prefix(50).map(\.id)
-      checks.heldOutBefore = try mean(ids, others, context, trackPlan, model.loss.parameters)
-      checks.heldOutAfter = try mean(ids, others, context, trackPlan, unlearned.parameters)
-    }
-    let tracks = try scored.map { id in
-      guard let first = before[id], let last = after[id] else {
-        throw AttributionError.store(file: store.file.path, reason: "the loss of \(id) is missing")
-      }
-      return TrackScore(
-        track: try catalogue.track(id), score: last - first, before: first, after: last)
+    let tracks: [TrackScore]
+    if let known {
+      tracks = try scored.map { TrackScore(track: try catalogue.track($0), score: known[$0] ?? 0) }
+    } else {
+      tracks = try unlearn(piece, scored, context, &checks)
     }
     var main = ranking(
-      "unlearning", isCounterfactual: true, model, catalogue, print, piece, checks, tracks)
+      known == nil ? "unlearning" : "unlearning, first order", isCounterfactual: true, model,
+      catalogue, print, piece, checks, tracks)
     if main.shard == nil { main.completeChecks() }
     var all = [main]
     if request.shard == nil && request.compares {
@@ -116,7 +85,7 @@ package final class AttributionRun {
         ranking(
           "codec similarity", isCounterfactual: false, model, catalogue, print, piece,
           RankingChecks(), alike))
-      all.append(try activationSimilarity(scored, piece, catalogue, features, model, print))
+      all.append(try activationSimilarity(scored, piece, context, features))
       if let file = request.embeddings {
         let found = try Embeddings(contentsOf: URL(fileURLWithPath: file)).vectors(
           piece: piece.isTrack ? piece.item.id : Embeddings.piece,
@@ -133,14 +102,75 @@ package final class AttributionRun {
 
   // MARK: Parts
 
+  /// Unlearns the piece and asks for the tracks' losses before and after.
+  private func unlearn(
+    _ piece: Piece, _ scored: [String], _ context: AttributionContext, _ checks: inout RankingChecks
+  ) throws -> [TrackScore] {
+    let (model, catalogue, print) = (context.model, context.catalogue, context.print)
+    let window = window(of: model)
+    let asked = try context.heard(
+      piece.item,
+      with: request.isTrack ? try catalogue.track(request.piece).tags : request.text)
+    let fisher = try context.fisherInformation(
+      request, layers: request.unlearning.layers, cache: cache
+    ) { place in
+      try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
+      fisherDone = Double(3 * place * request.fisherDraws)
+    }
+    let draws = try DrawPlan(
+      draws: request.pieceDraws, window: window, masks: request.masksPiece
+    ).draws(of: asked, for: .unlearn, network: model.loss.network)
+    let unlearned = try Unlearning(
+      runner: context.runner, settings: request.unlearning, fisher: fisher,
+      items: catalogue.tracks.count
+    ).unlearn(draws, name: piece.item.id) { try self.advance(0, "unlearning") }
+    self.unlearned = unlearned.parameters
+    advanceQuietly(Double(4 * request.pieceDraws))
+
+    let trackPlan = DrawPlan(draws: request.trackDraws, window: window, masks: request.masksTracks)
+    let captions = request.hearsCaptions == true ? ["captions"] : []
+    let baseKey = DigestKey(["base", context.asked, print, "\(trackPlan)"] + captions).text
+    let afterKey = DigestKey(
+      [baseKey, piece.item.id, "\(piece.isTrack)"]
+        + request.description.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+        + ["\(unlearned.learningRate.bitPattern)"]
+    ).text
+    let before = try losses(
+      scored, context, trackPlan, model.loss.parameters, key: baseKey, "losses before")
+    let after = try losses(
+      scored, context, trackPlan, unlearned.parameters, key: afterKey, "losses after")
+    checks.ownBefore = unlearned.ownBefore
+    checks.ownAfter = unlearned.ownAfter
+    checks.learningRate = unlearned.learningRate
+    checks.stepNorm = unlearned.relativeNorm
+    if let heldOut = request.heldOut {
+      let others = try Catalogue(folder: URL(fileURLWithPath: heldOut))
+      let ids = others.tracks.prefix(50).map(\.id)
+      checks.heldOutBefore = try mean(ids, others, context, trackPlan, model.loss.parameters)
+      checks.heldOutAfter = try mean(ids, others, context, trackPlan, unlearned.parameters)
+    }
+    return try scored.map { id in
+      guard let first = before[id], let last = after[id] else {
+        throw AttributionError.store(file: store.file.path, reason: "the loss of \(id) is missing")
+      }
+      return TrackScore(
+        track: try catalogue.track(id), score: last - first, before: first, after: last)
+    }
+  }
+
+  /// Frames of a window.
+  private func window(of model: AskedModel) -> Int {
+    max(1, Int((request.windowSeconds * model.stepsPerSecond).rounded()))
+  }
+
   private func activationSimilarity(
-    _ ids: [String], _ piece: Piece, _ catalogue: Catalogue, _ features: FeatureExtractor,
-    _ model: AskedModel, _ print: String
+    _ ids: [String], _ piece: Piece, _ context: AttributionContext, _ features: FeatureExtractor
   ) throws -> Ranking {
-    let own = try features.activations(piece.item)
+    let (model, catalogue, print) = (context.model, context.catalogue, context.print)
+    let own = try features.activations(try context.heard(piece.item, with: nil))
     var vectors: [[Float]] = []
     for id in ids {
-      vectors.append(try features.activations(try catalogue.item(id)))
+      vectors.append(try context.trackActivations(id, features))
       try advance(1, "activations")
     }
     let found = similarities(of: own, to: vectors, standardises: true)
@@ -165,26 +195,6 @@ package final class AttributionRun {
   private func shard(_ ids: [String]) -> [String] {
     guard let shard = request.shard else { return ids }
     return ids.indices.filter { $0 % shard[1] == shard[0] - 1 }.map { ids[$0] }
-  }
-
-  private func fisherInformation(
-    _ context: AttributionContext, _ window: Int
-  ) throws -> FisherInformation {
-    let (catalogue, captions) = (context.catalogue, request.hearsCaptions == true)
-    let count = min(request.fisherTracks, catalogue.tracks.count)
-    // Spread evenly over the catalogue, so that no part of it is left out.
-    let ids = (0..<count).map { catalogue.tracks[$0 * catalogue.tracks.count / count].id }
-    let estimate = FisherEstimate(
-      runner: context.runner, layers: request.unlearning.layers,
-      plan: DrawPlan(draws: request.fisherDraws, window: window), cache: cache,
-      identity: "\(context.model.fingerprint) \(context.print) \(count)"
-        + (captions ? " captions" : ""))
-    return try estimate.compute(
-      ids: ids, item: { try context.item($0) },
-      progress: { [self] place in
-        try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
-        fisherDone = Double(3 * place * request.fisherDraws)
-      })
   }
 
   private var fisherDone = 0.0

@@ -5,7 +5,9 @@
 //   codes.safetensors    per track the tensor ID, integers (K, T): codes of the model's codec, or
 //   latents.safetensors  per track the tensor ID, floats (C, T): latents of a diffusion model, and
 //                        optionally ID.cross (S, width) and ID.global (width), its conditioning;
-//   masks.safetensors    optional, per track the tensor ID, (T): 0 where the track is silent or padded.
+//   masks.safetensors    optional, per track the tensor ID, (T): 0 where the track is silent or padded. Where it
+//                        is missing and a track's entry has activity (per group the steps in which it sounds),
+//                        the track is silent where no group sounds.
 // A folder of stable-audio-tools' pre-encoded *.npy + *.json is read as it is (StableAudioFolder).
 // Source: CONTRACT "Catalogue".
 
@@ -64,7 +66,7 @@ package final class Catalogue: Sendable {
       tracks = head.tracks
       name = head.name ?? folder.lastPathComponent
       stepsPerSecond = head.stepsPerSecond
-      let tensors = try TensorTracks(folder: folder)
+      let tensors = try TensorTracks(folder: folder, sounding: head.sounding)
       kind = tensors.kind
       source = tensors
     } else {
@@ -177,6 +179,8 @@ private struct CatalogueIndex {
   var name: String?
   var stepsPerSecond: Double?
   var tracks: [CatalogueTrack] = []
+  /// Steps in which any group of a track sounds, where its entry says so.
+  var sounding: [String: [Range<Int>]] = [:]
 
   init(file: URL) throws {
     func bad(_ reason: String) -> AttributionError {
@@ -203,6 +207,11 @@ private struct CatalogueIndex {
       }
       let seconds = (entry["seconds"] as? NSNumber)?.doubleValue ?? 0
       let relative = entry["relative"] as? [String: Any]
+      if let activity = entry["activity"] as? [String: [[Int]]] {
+        sounding[id] = activity.values.flatMap { $0 }.compactMap {
+          $0.count == 2 && $0[0] >= 0 && $0[0] < $0[1] ? $0[0]..<$0[1] : nil
+        }
+      }
       tracks.append(
         CatalogueTrack(
           id: id, title: text("title"), artist: text("artist"), licence: text("licence"),
@@ -218,8 +227,10 @@ private struct TensorTracks: TrackSource {
   let kind: Catalogue.Kind
   let store: TensorStore
   let masks: TensorStore?
+  let sounding: [String: [Range<Int>]]
 
-  init(folder: URL) throws {
+  init(folder: URL, sounding: [String: [Range<Int>]]) throws {
+    self.sounding = sounding
     func existing(_ name: String) -> URL? {
       let file = folder.appendingPathComponent(name)
       return FileManager.default.fileExists(atPath: file.path) ? file : nil
@@ -253,6 +264,10 @@ private struct TensorTracks: TrackSource {
     var mask: [Bool]?
     if let masks, masks.tensors[id] != nil {
       mask = try masks.tensor(id, shape: [frames]).integers().map { $0 != 0 }
+    } else if let ranges = sounding[id], kind == .codes {
+      var told = [Bool](repeating: false, count: frames)
+      for range in ranges { for t in range.clamped(to: 0..<frames) { told[t] = true } }
+      mask = told.contains(true) ? told : nil
     }
     switch kind {
     case .codes:

@@ -17,17 +17,25 @@ extension EvaluationResult {
     func percent(_ share: Double, _ digits: Int = 0) -> String { fixed(100 * share, digits) + " %" }
     var found = [
       Table(
-        title: "Tracks of the catalogue, unlearned: R is the mean rank of the track itself",
+        title: "Tracks of the catalogue, unlearned: R is the mean rank of the track itself"
+          + (quality.map { "; FD is \(fixed($0, 1)) before" } ?? "")
+          + (absent.isEmpty
+            ? ""
+            : "; the model has no tensors for \(absent.map(\.rawValue).joined(separator: ", "))"),
         heads: [
-          "target layers", "rise", "M_U", "M_L", "R", "first", "sim top 10", "sim bottom 10",
-          "held-out loss", "same leader",
+          "target layers", "rise", "damping", "M_U", "M_L", "R", "first", "sim top 10",
+          "sim bottom 10", "FD", "held-out loss", "step norm", "same leader",
         ],
         rows: grid.map { row in
           [
-            row.setting.layers.rawValue, "\(row.setting.rise)", mark(row.setting.masksPiece),
-            mark(row.setting.masksTracks), fixed(row.meanRank, 1), percent(row.firstShare),
+            row.setting.layers.rawValue, "\(row.setting.rise)", "\(row.setting.damping)",
+            mark(row.setting.masksPiece), mark(row.setting.masksTracks), fixed(row.meanRank, 1),
+            percent(row.firstShare),
             fixed(row.topSimilarity, 2), fixed(row.bottomSimilarity, 2),
-            row.heldOutChange.map { percent($0, 3) } ?? "–", "\(row.commonest) of \(row.queries)",
+            row.quality.map { fixed($0, 1) } ?? "–",
+            row.heldOutChange.map { percent($0, 3) } ?? "–",
+            row.stepNorm.map { String(format: "%.1e", $0) } ?? "–",
+            "\(row.commonest) of \(row.queries)",
           ]
         })
     ]

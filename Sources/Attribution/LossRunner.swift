@@ -63,6 +63,26 @@ package final class LossRunner {
     return results.values
   }
 
+  /// Adds the gradients of each item's draws to its own sums.
+  /// - Throws: `AttributionError.lossNotFinite`.
+  func gradients(of items: [[LossDraw]], names: [String], into sums: [GradientAccumulator]) throws {
+    precondition(items.count == names.count && items.count == sums.count, "one sum for each item")
+    let results = Results(count: items.count)
+    let parameters = model.parameters
+    pool.run(chunks: min(Self.lanes, items.count)) { lane in
+      for place in stride(from: lane, to: items.count, by: Self.lanes) {
+        var total = 0.0
+        for draw in items[place] {
+          total += backward[lane].gradient(of: draw, parameters, into: sums[place])
+        }
+        results.set(place, total)
+      }
+    }
+    for place in items.indices where !results.values[place].isFinite {
+      throw AttributionError.lossNotFinite(item: names[place])
+    }
+  }
+
   /// The mean gradient over draws, in the layout's order, and the mean loss.
   package func gradient(
     of draws: [LossDraw], name: String, _ parameters: Parameters, wanted: [Bool]

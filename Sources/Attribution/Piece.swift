@@ -44,9 +44,10 @@ package struct Piece: Sendable {
   }
 
   private init(codes file: URL, take: URL?, model: AskedModel) throws {
-    guard let music = model.music else {
+    guard let music = model.listener else {
       throw AttributionError.badPiece(
-        file: file.path, reason: "a diffusion model needs a track's latents, not codes")
+        file: file.path,
+        reason: "a diffusion model with a catalogue of latents needs a track's latents, not codes")
     }
     let stored = try CodesFile(
       contentsOf: file, codebooks: music.config.decoder.codebooks,
@@ -71,9 +72,10 @@ package struct Piece: Sendable {
   }
 
   private init(sound: URL, model: AskedModel, pool: ComputePool) throws {
-    guard let music = model.music else {
+    guard let music = model.listener else {
       throw AttributionError.badPiece(
-        file: sound.path, reason: "a diffusion model's latents cannot be made from sound here")
+        file: sound.path,
+        reason: "sound becomes latents by way of codes only, and the catalogue holds latents")
     }
     let clip = try AudioFile.read(sound, channels: music.channels == 1 ? .mono : .stereo)
       .resampled(to: music.config.sampleRate)

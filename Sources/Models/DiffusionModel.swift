@@ -56,6 +56,22 @@ package final class DiffusionModel: Sendable {
     }
   }
 
+  /// The same model with other parameters, of the same layout.
+  package func with(_ parameters: Parameters) -> DiffusionModel {
+    precondition(parameters.layout == self.parameters.layout, "parameters of another network")
+    return DiffusionModel(self, parameters)
+  }
+
+  private init(_ other: DiffusionModel, _ parameters: Parameters) {
+    folder = other.folder
+    network = other.network
+    self.parameters = parameters
+    framesPerSecond = other.framesPerSecond
+    mean = other.mean
+    deviation = other.deviation
+    numbers = other.numbers
+  }
+
   /// The longest music it was made for, seconds; nil without a limit.
   package var longest: Double? { numbers.first { $0.id == "seconds_total" }?.range.upperBound }
 

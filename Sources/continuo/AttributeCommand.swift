@@ -128,6 +128,7 @@ struct AttributeRunCommand: ParsableCommand {
     var request = AttributionRequest(
       model: location.path, catalogue: tracks, piece: track ? piece : absolute(piece),
       out: absolute(out))
+    request.companion = try Self.companion(of: location)
     request.isTrack = track
     request.unlearning.method = method
     request.unlearning.layers = layers
@@ -173,6 +174,15 @@ struct AttributeRunCommand: ParsableCommand {
       return shipped
     }
     return try ModelLocation.find(model, shipped: HouseModel.resources).folder
+  }
+
+  /// The checkpoint by whose codec and text encoder a diffusion model of the house's kind hears codes; nil for
+  /// other models.
+  static func companion(of folder: URL) throws -> String? {
+    let scale = folder.appendingPathComponent("normalisation.safetensors")
+    guard FileManager.default.fileExists(atPath: scale.path) else { return nil }
+    return try ModelLocation.find("house", shipped: HouseModel.resources).folder
+      .standardizedFileURL.path
   }
 
   private func tell(_ ranking: Ranking) throws {

@@ -17,6 +17,10 @@ struct EvaluateAttributionCommand: ParsableCommand {
       says where they rank, beside similarity methods. With pieces draws their score curves. What was \
       computed is kept: the same command after an interruption goes on where it was.
 
+      --first-order scores all pieces at once from one gradient per track, which is what unlearning gives \
+      for small rises: many queries and settings for the price of a few. --quality-clips lets the unlearned \
+      networks make music and has the recogniser compare it with the test songs (FD).
+
       Examples:
         continuo evaluate attribution --catalogue Tracks --held-out Others --twins 40 --out study
         continuo evaluate attribution --catalogue Tracks --out study more.safetensors=song-17
@@ -37,6 +41,18 @@ struct EvaluateAttributionCommand: ParsableCommand {
   @Option(help: "Layers, separated by commas.")
   var layers = "all-transformer,self-attention,cross-attention,cross-attention-kv"
   @Option(help: "Rises of the own loss, separated by commas.") var rises = "0.001,0.01"
+  @Option(help: "Dampings, relative to each tensor's mean Fisher information, separated by commas.")
+  var dampings = "0.1"
+  @Flag(
+    name: .customLong("first-order"),
+    help: "One gradient per track instead of unlearning; --memory bounds the pieces of a pass.")
+  var isFirstOrder = false
+  @Option(
+    name: .customLong("quality-clips"), parsing: .unconditional,
+    help: "Clips per setting that unlearned networks make, for their Fréchet distance; 0 for none.")
+  var qualityClips = 0
+  @Option(help: "The folder of the outside judge; default: the shipped one.") var recogniser:
+    String?
   @Flag(help: "Each setting with every combination of the masks M_U and M_L.") var masks = false
   @Option(parsing: .unconditional, help: "Draws of each unlearned track.") var pieceDraws = 16
   @Option(parsing: .unconditional, help: "Draws of each scored track.") var trackDraws = 2
@@ -58,11 +74,13 @@ struct EvaluateAttributionCommand: ParsableCommand {
     let watch = InterruptWatch()
     let bar = ProgressBar("evaluating", total: 1)
     var share = 0.0
+    let request = try request()
     let evaluation = try AttributionEvaluation(
-      try request(),
+      request,
       store: try JobStore(
         file: store.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.store()),
-      cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache()
+      cache: cache.map { URL(fileURLWithPath: $0) } ?? AttributionPlaces.cache(),
+      isFirstOrder: isFirstOrder, quality: try judge(of: request)
     ) { done, what in
       if watch.isInterrupted { throw CommandError.interrupted(output: out) }
       if done >= 0 { share = done }
@@ -80,9 +98,11 @@ struct EvaluateAttributionCommand: ParsableCommand {
     guard (1...100_000).contains(queries), relatives >= 0, twins >= 0 else {
       throw CommandError.badValue(option: "--queries", value: "\(queries)", expected: "at least 1")
     }
+    let folder = try AttributeRunCommand.folder(ofModel: model).standardizedFileURL
     var request = AttributionRequest(
-      model: try AttributeRunCommand.folder(ofModel: model).standardizedFileURL.path,
+      model: folder.path,
       catalogue: URL(fileURLWithPath: catalogue).standardizedFileURL.path, piece: "", out: out)
+    request.companion = try AttributeRunCommand.companion(of: folder)
     request.pieceDraws = pieceDraws
     request.trackDraws = trackDraws
     request.windowSeconds = window
@@ -94,6 +114,27 @@ struct EvaluateAttributionCommand: ParsableCommand {
     request.heldOut = heldOut.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
     try request.check()
     return request
+  }
+
+  /// Who judges the music of unlearned networks; nil when nobody is asked to.
+  private func judge(of request: AttributionRequest) throws -> QualityJudge? {
+    if qualityClips == 0 { return nil }
+    guard (2...100_000).contains(qualityClips) else {
+      throw CommandError.badValue(
+        option: "--quality-clips", value: "\(qualityClips)", expected: "0, or 2 to 100000")
+    }
+    if isFirstOrder {
+      throw CommandError.clash(
+        what: "--quality-clips needs unlearned networks, --first-order unlearns none",
+        remedy: "leave one of them out")
+    }
+    return try GenerationQuality(
+      model: URL(fileURLWithPath: request.model),
+      companion: request.companion.map { URL(fileURLWithPath: $0) },
+      recogniser: recogniser.map { URL(fileURLWithPath: $0) }
+        ?? HouseModel.resources.appendingPathComponent("recogniser"),
+      catalogue: request.heldOut ?? TestSongs.shipped, threads: threads
+    ).judge(clips: qualityClips)
   }
 
   /// PIECE or PIECE=ID; a file whose name holds the sign is a piece as it is.
@@ -115,18 +156,25 @@ struct EvaluateAttributionCommand: ParsableCommand {
       }
       return choice
     }
-    let sizes = try rises.split(separator: ",").map {
-      guard let rise = Double($0), rise > 0, rise.isFinite else {
-        throw CommandError.badValue(option: "--rises", value: String($0), expected: "above 0")
+    func numbers(_ text: String, _ option: String) throws -> [Double] {
+      try text.split(separator: ",").map {
+        guard let number = Double($0), number > 0, number.isFinite else {
+          throw CommandError.badValue(option: option, value: String($0), expected: "above 0")
+        }
+        return number
       }
-      return rise
     }
+    let sizes = try numbers(rises, "--rises")
+    let floors = try numbers(dampings, "--dampings")
     let pairs =
       masks ? [(true, false), (true, true), (false, false), (false, true)] : [(true, false)]
     return choices.flatMap { choice in
       sizes.flatMap { rise in
-        pairs.map {
-          EvaluationSetting(layers: choice, masksPiece: $0.0, masksTracks: $0.1, rise: rise)
+        floors.flatMap { damping in
+          pairs.map {
+            EvaluationSetting(
+              layers: choice, masksPiece: $0.0, masksTracks: $0.1, rise: rise, damping: damping)
+          }
         }
       }
     }

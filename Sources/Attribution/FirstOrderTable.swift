@@ -1,0 +1,167 @@
+// The study's scores to first order: for all pieces and settings in as few passes over the catalogue as memory
+// allows. What a pass gave is kept beside the Fisher information, so that a study goes on after an interruption.
+
+import Foundation
+import Kernels
+import Models
+import Reporting
+
+/// Scores of pieces on tracks, by setting. Used from one thread.
+final class FirstOrderTable {
+  /// A piece and how it would be unlearned.
+  struct Ask {
+    /// A track's id, or a path.
+    var piece: String
+    var isTrack: Bool
+    var setting: EvaluationSetting
+  }
+
+  /// Asks that share one gradient of the piece.
+  private struct Query: Hashable {
+    var piece: String
+    var isTrack: Bool
+    var masksPiece: Bool
+  }
+
+  /// Megabytes of directions where the request names no limit.
+  private static let megabytes = 4000
+
+  private let request: AttributionRequest
+  private let cache: URL
+  private var found: [Key: [String: Double]] = [:]
+
+  private struct Key: Hashable {
+    var piece: String
+    var masksPiece: Bool
+    var masksTracks: Bool
+    var damping: Double
+    var layers: LayerChoice
+  }
+
+  init(_ request: AttributionRequest, cache: URL) {
+    self.request = request
+    self.cache = cache
+  }
+
+  /// The scores of a piece, by track; nil when nobody asked for them.
+  func scores(of piece: String, _ setting: EvaluationSetting) -> [String: Double]? {
+    found[
+      Key(
+        piece: piece, masksPiece: setting.masksPiece, masksTracks: setting.masksTracks,
+        damping: setting.damping, layers: setting.layers)
+    ]?.mapValues { $0 * setting.rise }
+  }
+
+  /// Computes what is asked for, on all tracks of the context's catalogue.
+  /// - Parameter report: told what is being done; throws to stop.
+  func fill(_ asks: [Ask], _ context: AttributionContext, report: (String) throws -> Void) throws {
+    let choices = LayerChoice.allCases.filter { choice in
+      asks.contains { $0.setting.layers == choice }
+    }
+    guard let widest = choices.first(where: { $0 == .allTransformer }) ?? choices.first else {
+      return
+    }
+    // Every choice is a part of all layers, and its Fisher information a part of theirs.
+    let fisher = try context.fisherInformation(
+      request, layers: choices.count == 1 ? widest : .allTransformer, cache: cache
+    ) { try report("Fisher information, \($0) tracks") }
+    let study = FirstOrder(runner: context.runner, choices: choices, fisher: fisher)
+    var dampings: [Double] = []
+    for ask in asks where !dampings.contains(ask.setting.damping) {
+      dampings.append(ask.setting.damping)
+    }
+    let directions = max(
+      1, (request.memory ?? Self.megabytes) * 1_000_000 / study.bytesPerDirection)
+    let atOnce = max(1, directions / dampings.count)
+    for masksTracks in [false, true] {
+      var queries: [Query] = []
+      var known: Set<Query> = []
+      for ask in asks where ask.setting.masksTracks == masksTracks {
+        let query = Query(
+          piece: ask.piece, isTrack: ask.isTrack, masksPiece: ask.setting.masksPiece)
+        if known.insert(query).inserted { queries.append(query) }
+      }
+      let passes = (queries.count + atOnce - 1) / atOnce
+      for pass in 0..<passes {
+        // Passes of equal size: the last one costs as much as the others.
+        let part = Array(
+          queries[pass * queries.count / passes..<(pass + 1) * queries.count / passes])
+        try run(part, dampings, masksTracks: masksTracks, study, context) {
+          try report("first order, pass \(pass + 1) of \(passes): \(Int(100 * $0)) %")
+        }
+      }
+    }
+  }
+
+  private func run(
+    _ asked: [Query], _ dampings: [Double], masksTracks: Bool, _ study: FirstOrder,
+    _ context: AttributionContext, progress: (Double) throws -> Void
+  ) throws {
+    let window = max(1, Int((request.windowSeconds * context.model.stepsPerSecond).rounded()))
+    let network = context.model.loss.network
+    let queries = try asked.map { query in
+      let piece =
+        query.isTrack
+        ? try Piece(track: query.piece, in: context.catalogue)
+        : try Piece(
+          path: URL(fileURLWithPath: query.piece), model: context.model, pool: context.pool)
+      let text = query.isTrack ? try context.catalogue.track(query.piece).tags : request.text
+      let plan = DrawPlan(draws: request.pieceDraws, window: window, masks: query.masksPiece)
+      return FirstOrder.Query(
+        name: piece.item.id,
+        draws: try plan.draws(
+          of: try context.heard(piece.item, with: text), for: .unlearn, network: network),
+        dampings: dampings)
+    }
+    let ids = context.catalogue.tracks.map(\.id)
+    let plan = DrawPlan(draws: request.trackDraws, window: window, masks: masksTracks)
+    let key = DigestKey(
+      [
+        "first order 1", context.asked, context.print, "\(plan)", "\(request.pieceDraws)",
+        "\(request.fisherTracks) \(request.fisherDraws)", "\(request.hearsCaptions ?? false)",
+        "\(request.text ?? "")", "\(dampings)",
+      ] + study.choices.map(\.rawValue)
+        + zip(queries, asked).map { "\($0.name) \($1.masksPiece)" }
+    ).text
+    let file = cache.appendingPathComponent(key + ".scores.safetensors")
+    let shape = [asked.count * dampings.count, study.choices.count, ids.count]
+    let scores: [[[Double]]]
+    if let kept = read(file, shape) {
+      scores = kept
+    } else {
+      let computed = try study.scores(
+        of: queries, on: ids,
+        draws: { try plan.draws(of: try context.item($0), for: .score, network: network) },
+        progress: progress)
+      // What is kept are floats: the same now as when they are read back.
+      let floats = computed.map { $0.map { $0.map(Float.init) } }
+      try SafetensorsWriter.write(
+        [.init(name: "scores", shape: shape, floats: floats.flatMap { $0.flatMap { $0 } })],
+        to: file)
+      scores = floats.map { $0.map { $0.map(Double.init) } }
+    }
+    for (index, query) in asked.enumerated() {
+      for (place, damping) in dampings.enumerated() {
+        for (choice, row) in zip(study.choices, scores[index * dampings.count + place]) {
+          let key = Key(
+            piece: query.piece, masksPiece: query.masksPiece, masksTracks: masksTracks,
+            damping: damping, layers: choice)
+          found[key] = Dictionary(zip(ids, row), uniquingKeysWith: { first, _ in first })
+        }
+      }
+    }
+  }
+
+  /// Scores that an earlier run kept, when they have this shape.
+  private func read(_ file: URL, _ shape: [Int]) -> [[[Double]]]? {
+    guard let store = try? TensorStore(file: file),
+      let values = try? store.tensor("scores", shape: shape).floats()
+    else { return nil }
+    return (0..<shape[0]).map { row in
+      (0..<shape[1]).map { choice in
+        let start = (row * shape[1] + choice) * shape[2]
+        return values[start..<start + shape[2]].map(Double.init)
+      }
+    }
+  }
+}
