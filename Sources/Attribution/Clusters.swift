@@ -7,6 +7,7 @@ import Models
 /// Lloyd's algorithm from k-means++ starts, at most 30 rounds; the same for the same features.
 /// Features are standardised first. Source: the poster's choice of 40 tracks; the details are ours.
 package func representatives(of features: [[Float]], count: Int) -> [Int] {
+  guard count > 0 else { return [] }
   guard let width = features.first?.count, count < features.count else {
     return Array(features.indices)
   }

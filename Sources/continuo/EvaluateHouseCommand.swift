@@ -10,7 +10,7 @@ import Reporting
 
 /// What is measured.
 enum HousePart: String, CaseIterable, ExpressibleByArgument {
-  case continuation, text, language, heads
+  case continuation, text, language, heads, distance
 }
 
 struct EvaluateHouseCommand: ParsableCommand {
@@ -21,8 +21,10 @@ struct EvaluateHouseCommand: ParsableCommand {
       Songs are the shipped test songs, those of --catalogue, or the sound files of --audio. continuation: \
       prompts are continued and compared with the song's own continuation and with another song's. text: the \
       recogniser listens for the groups that captions name. language: cross entropy per codebook. heads: the \
-      best single head's linear probe of each group, taught by --learn-from. Without a catalogue, text and \
-      heads are left out.
+      best single head's linear probe of each group, taught by --learn-from. distance: Fréchet distance, in the \
+      recogniser's embedding, of clips from nothing (and of a --diffusion model's) to the catalogue's songs \
+      through the codec, beside the songs' own two halves. Without a catalogue, text, heads and distance are \
+      left out.
 
       With --out every finished part is kept there, so that an interrupted run goes on.
 
@@ -38,6 +40,8 @@ struct EvaluateHouseCommand: ParsableCommand {
   @Option(help: "A folder of sound files instead of a catalogue.") var audio: String?
   @Option(help: "What is measured; default: everything; repeated.") var part: [HousePart] = []
   @Option(help: "Songs, at most.") var songs = 200
+  @Option(help: "A diffusion model whose clips are measured by distance too.") var diffusion:
+    String?
   @Option(help: "Seconds of new music per prompt.") var seconds = 20.0
   @Option(name: .customLong("prompt-seconds"), help: "Seconds of prompt.") var promptSeconds = 10.0
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
@@ -130,6 +134,9 @@ struct EvaluateHouseCommand: ParsableCommand {
       case .heads where groups.isEmpty:
         page.notes.append("Heads were left out: sound files do not say what sounds when.")
       case .heads: page.tables.append(try heads(loaded, catalogues))
+      case .distance where audio != nil:
+        page.notes.append("Distance was left out: it is measured against the songs of a catalogue.")
+      case .distance: page.tables.append(try distance(loaded, places[0], found.count))
       }
       if let folder { try page.write(to: folder) }
     }
@@ -137,6 +144,38 @@ struct EvaluateHouseCommand: ParsableCommand {
       try AtomicFile.write(Data(page.html.utf8), to: URL(fileURLWithPath: report))
     }
     if json { try printJSON(page) } else { print(page.text) }
+  }
+
+  /// How far clips lie from the songs of a catalogue; every second song is the reference.
+  private func distance(
+    _ loaded: ProbeModelOptions.Loaded, _ catalogue: String, _ count: Int
+  ) throws -> FigureTable {
+    func ear(_ folder: URL, companion: URL?) throws -> GenerationQuality {
+      try GenerationQuality(
+        model: folder, companion: companion,
+        recogniser: recogniser.map { URL(fileURLWithPath: $0) }
+          ?? HouseModel.resources.appendingPathComponent("recogniser"),
+        catalogue: catalogue, count: count, threads: machine.threads ?? 0)
+    }
+    let own = try ear(loaded.model.folder, companion: nil)
+    let reference = try own.songs { $0 % 2 == 1 }
+    var table = FigureTable(
+      title: "Fréchet distance to test songs through the codec, recogniser's embedding",
+      note:
+        "\(count) clips of \(GenerationQuality.seconds) s; fewer vectors give larger distances.",
+      columns: [.init("distance", decimals: 1), .init("seconds", decimals: 0)])
+    func add(_ name: String, _ fit: GaussianFit) {
+      table.rows.append(.init(name, [fit.distance(to: reference), Double(fit.count)]))
+    }
+    add("the other half of the songs, through the codec", try own.songs { $0 % 2 == 0 })
+    add("language model, from nothing", try own.clips(count))
+    if let diffusion {
+      let folder = try AttributeRunCommand.folder(ofModel: diffusion)
+      add(
+        "diffusion model, from the songs' tags",
+        try ear(folder, companion: loaded.model.folder).clips(count))
+    }
+    return table
   }
 
   /// The best head's probe of each group: taught by one catalogue, examined by the test songs.

@@ -30,10 +30,13 @@ final class GenerationQuality {
   ///   - model: the folder of a MusicGen checkpoint, or of a diffusion model with its `companion`.
   ///   - recogniser: its folder.
   ///   - catalogue: whose songs clips are compared with; codes of the model's codec.
+  ///   - count: songs at most.
   ///   - threads: 0 for one per processor.
   /// - Throws: what loading throws, `CommandError` for a model whose music the recogniser cannot hear.
-  init(model: URL, companion: URL?, recogniser folder: URL, catalogue: String, threads: Int) throws
-  {
+  init(
+    model: URL, companion: URL?, recogniser folder: URL, catalogue: String,
+    count: Int = GenerationQuality.songs, threads: Int
+  ) throws {
     let isDiffusion = DiffusionModel.isModel(model)
     if isDiffusion, companion == nil {
       throw CommandError.badValue(
@@ -53,18 +56,33 @@ final class GenerationQuality {
     test = try TestSongs.of(
       [ActivityCatalogue(named: catalogue)],
       codebooks: music.config.decoder.codebooks, frames: Self.seconds * music.stepsPerSecond,
-      count: Self.songs)
+      count: count)
     try TestSongs.check(test, seconds: Double(Self.seconds))
   }
 
   /// A judge over so many clips per setting.
   func judge(clips: Int) throws -> QualityJudge {
-    var reference = GaussianFit(dimension: recogniser.embedding)
-    for song in test { reference.add(try embeddings(ofCodes: song.codes)) }
-    return QualityJudge(clips: clips, reference: reference) { [self] parameters, numbers in
+    QualityJudge(clips: clips, reference: try songs { _ in true }) { [self] parameters, numbers in
       if let diffusion { return try listen(diffusion.with(parameters), numbers) }
       return try listen(try languageModel(with: parameters), numbers)
     }
+  }
+
+  /// The test songs at these places, through the codec.
+  func songs(_ isMeant: (Int) -> Bool) throws -> GaussianFit {
+    var fit = GaussianFit(dimension: recogniser.embedding)
+    for (place, song) in test.enumerated() where isMeant(place) {
+      fit.add(try embeddings(ofCodes: song.codes))
+    }
+    return fit
+  }
+
+  /// Clips of the model as it is.
+  func clips(_ count: Int) throws -> GaussianFit {
+    var fit = GaussianFit(dimension: recogniser.embedding)
+    fit.add(
+      try diffusion.map { try listen($0, 0..<count) } ?? listen(music.languageModel, 0..<count))
+    return fit
   }
 
   private func listen(_ model: LanguageModel, _ numbers: Range<Int>) throws -> [Float] {

@@ -42,6 +42,15 @@ struct AttributionEvaluationTests {
     #expect(result.text.contains("| target layers |"))
   }
 
+  @Test("as many tracks stand for the catalogue as are asked for, none twice")
+  func clusters() {
+    let features = (0..<30).map { [Float($0 % 5), Float($0 / 5)] }
+    for count in [0, 1, 7, 30, 40] {
+      let chosen = representatives(of: features, count: count)
+      #expect(chosen.count == min(count, 30) && Set(chosen).count == chosen.count)
+    }
+  }
+
   @Test("a twin has the music of its track and draws of its own; an unknown track is refused")
   func twins() throws {
     let tiny = try TinyDiffusion()

@@ -36,7 +36,7 @@ struct EvaluateHouseCommandTests {
       "--json")
     #expect(result.status == 0, "\(result.errors)")
     let page = try JSONDecoder().decode(EvaluationPage.self, from: Data(result.output.utf8))
-    #expect(page.tables.count == 4)
+    #expect(page.tables.count == 5)
     let continuation = try #require(page.tables.first)
     #expect(continuation.rows.map(\.name).count == 4)
     // A song's own continuation and the model's differ; the text, the losses and the heads are all figures.
@@ -65,6 +65,22 @@ struct EvaluateHouseCommandTests {
     #expect(again.output == result.output)
     #expect(
       try FileManager.default.contentsOfDirectory(atPath: cells.path).sorted() == names.sorted())
+  }
+
+  @Test("clips of both kinds of model are measured against songs, beside the songs' other half")
+  func distance() throws {
+    try SmallDiffusion.write(to: folder.file("dit"))
+    let result = try runProgram(
+      "continuo",
+      "evaluate house --part distance --songs 4 --seconds 2 --prompt-seconds 4 --diffusion ./dit --json"
+        .split(separator: " ").map(String.init), in: folder.url)
+    #expect(result.status == 0, "\(result.errors)")
+    let page = try JSONDecoder().decode(EvaluationPage.self, from: Data(result.output.utf8))
+    let rows = try #require(page.tables.first).rows
+    #expect(rows.count == 3 && rows[0].values[1] == 10 && rows[2].values[1] == 20)
+    // A diffusion model of random weights is further away than songs are from each other.
+    let distances = rows.compactMap { $0.values[0] }
+    #expect(distances.count == 3 && distances[2] > distances[0] && distances[0] > 0)
   }
 
   @Test("sound files are continued too; without a catalogue nobody knows what sounds in them")
