@@ -53,8 +53,8 @@ package struct OSCIncoming: Sendable {
   private var server: UnsafeMutableRawPointer?
   private let handlers: UnsafeMutablePointer<continuo_osc_handlers>
   private var collected: [OSCIncoming] = []
-  private var bundle: (time: UInt64, depth: Int, sender: OSCPeer?, messages: [OSCMessage]) =
-    (OSCTime.immediately, 0, nil, [])
+  /// Time tags of the bundles that are open, the innermost last, and what stands in that one so far.
+  private var bundle: (times: [UInt64], sender: OSCPeer?, messages: [OSCMessage]) = ([], nil, [])
 
   /// Binds `port` (0: any) on `address`.
   /// - Throws: `OSCServerError`.
@@ -119,7 +119,7 @@ package struct OSCIncoming: Sendable {
     guard let server = unsafe server else { return [] }
     var packets = 0
     while packets < limit {
-      bundle = (OSCTime.immediately, 0, nil, [])
+      bundle = ([], nil, [])
       let before = collected.count
       // A broken packet counts as received nothing; the next one may be whole.
       let received = unsafe continuo_osc_server_receive(server)
@@ -155,7 +155,7 @@ package struct OSCIncoming: Sendable {
   }
 
   fileprivate func arrived(_ message: OSCMessage, from sender: OSCPeer) {
-    if bundle.depth > 0 {
+    if !bundle.times.isEmpty {
       bundle.messages.append(message)
       bundle.sender = sender
     } else {
@@ -165,21 +165,21 @@ package struct OSCIncoming: Sendable {
   }
 
   fileprivate func bundleBegins(_ time: UInt64) {
-    // Messages that stand before a nested bundle keep the outer time: they are handed over here.
+    // Messages that stand before a nested bundle keep the outer time: they are handed over here. Those
+    // behind it have the outer time again.
     handOver()
-    bundle.time = time
-    bundle.depth += 1
+    bundle.times.append(time)
   }
 
   fileprivate func bundleEnds() {
-    bundle.depth -= 1
     handOver()
+    _ = bundle.times.popLast()
   }
 
   private func handOver() {
-    guard !bundle.messages.isEmpty, let sender = bundle.sender else { return }
-    collected.append(
-      OSCIncoming(messages: bundle.messages, sender: sender, timeTag: bundle.time))
+    guard !bundle.messages.isEmpty, let sender = bundle.sender, let time = bundle.times.last
+    else { return }
+    collected.append(OSCIncoming(messages: bundle.messages, sender: sender, timeTag: time))
     bundle.messages = []
   }
 }

@@ -3,6 +3,9 @@
 // The live engine and `render --score` run this same object, so that a take gives the same codes again.
 // In: a prompt (codes), changes (`MusicControl`) at steps. Out: samples of the model, by absolute
 // number: sample 640 · t is the start of frame t, frame 0 the prompt's first.
+//
+// What it has over `Continuation`, the models' one pass for `continuo render` without a score: every change
+// is scored with its step, up to 256 steps can be taken back, and the last seconds of sound are kept for that.
 
 package import Kernels
 package import Models
@@ -90,7 +93,7 @@ package struct PerformanceStart {
   package init() {}
 }
 
-/// Codes and sound of one continuation, from its prompt on.
+/// Codes and sound of one continuation that can change its mind, from its prompt on.
 ///
 /// Threading: belongs to one thread. `init` and `prepare` allocate; `step`, `apply` and `rollBack` do not
 /// once warm, up to an hour of music.

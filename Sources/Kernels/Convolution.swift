@@ -22,10 +22,10 @@ package struct Convolution: Sendable {
   /// Rows between two taps.
   package let dilation: Int
   /// (⌈outputs / 32⌉, taps · inputs, 32); for one output (taps · inputs).
-  private let panels: ConstantFloats
+  private let panels: ConstantBuffer<Float>
   /// The same in 16 bits, with one scale per output, when the weights are compact.
-  private let words: (values: ConstantWords, scales: ConstantFloats)?
-  private let bias: ConstantFloats  // (outputs rounded up to 32)
+  private let words: (values: ConstantBuffer<Int16>, scales: ConstantBuffer<Float>)?
+  private let bias: ConstantBuffer<Float>  // (outputs rounded up to 32)
 
   /// Rows from the first to the last tap.
   package var reach: Int { (taps - 1) * dilation + 1 }
@@ -79,37 +79,37 @@ package struct Convolution: Sendable {
     let window = taps * inputChannels
     let width = outputChannels == 1 ? 1 : Self.panelWidth
     let padded = (outputChannels + width - 1) / width * width
-    let panels = ConstantFloats(count: padded * window) { panels in
+    let panels = ConstantBuffer<Float>(count: padded * window) { panels in
       fill(&panels) { output, i in
         ((output / width) * window + i) * width + output % width
       }
     }
     if compact && width > 1 {
       words = Self.compacted(panels, outputs: padded, window: window)
-      self.panels = ConstantFloats(count: 0) { _ in }
+      self.panels = ConstantBuffer<Float>(count: 0) { _ in }
     } else {
       words = nil
       self.panels = panels
     }
-    self.bias = ConstantFloats(count: padded) { span in
+    self.bias = ConstantBuffer<Float>(count: padded) { span in
       for index in bias.indices { span[index] = bias[index] }
     }
   }
 
   /// The panels' weights in 16 bits: each output's largest is 32767 of its scale.
-  private static func compacted(_ panels: ConstantFloats, outputs: Int, window: Int)
-    -> (values: ConstantWords, scales: ConstantFloats)
+  private static func compacted(_ panels: ConstantBuffer<Float>, outputs: Int, window: Int)
+    -> (values: ConstantBuffer<Int16>, scales: ConstantBuffer<Float>)
   {
     let width = panelWidth
     let weights = panels.span
-    let scales = ConstantFloats(count: outputs) { scales in
+    let scales = ConstantBuffer<Float>(count: outputs) { scales in
       for i in 0..<outputs * window {
         let output = i / (window * width) * width + i % width
         scales[output] = max(scales[output], abs(weights[i]) / 32_767)
       }
     }
     let divisors = scales.span
-    let values = ConstantWords(count: outputs * window) { values in
+    let values = ConstantBuffer<Int16>(count: outputs * window) { values in
       for i in 0..<outputs * window {
         let scale = divisors[i / (window * width) * width + i % width]
         values[i] = scale > 0 ? Int16((weights[i] / scale).rounded()) : 0

@@ -1,4 +1,4 @@
-// Float storage of fixed size: the only owner of float memory in the networks.
+// Float storage of fixed size that one value owns, as the networks' states do.
 //
 // Aligned to a cache line, zeroed at the start, never resized, never copied implicitly. Reading and
 // writing go through spans, which cannot outlive the buffer.
@@ -16,16 +16,11 @@
   /// How many floats.
   package let count: Int
 
-  /// Makes `count` zeros. Large buffers cost no memory until they are written.
+  /// Makes `count` zeros.
   package init(count: Int) {
     precondition(count >= 0, "a buffer cannot have \(count) floats")
-    let bytes = max(count, 1) * MemoryLayout<Float>.stride
-    let aligned = (bytes + 63) / 64 * 64
-    var raw: UnsafeMutableRawPointer?
-    let status = unsafe posix_memalign(&raw, 64, aligned)
-    guard status == 0, let memory = unsafe raw else { fatalError("out of memory: \(bytes) bytes") }
-    unsafe memset(memory, 0, aligned)
-    unsafe base = memory.bindMemory(to: Float.self, capacity: max(count, 1))
+    unsafe base = allocateLines(bytes: count * MemoryLayout<Float>.stride)
+      .bindMemory(to: Float.self, capacity: max(count, 1))
     self.count = count
   }
 

@@ -5,39 +5,21 @@
 
 internal import COpenBLAS
 
-/// C = alpha · op(A) op(B) + beta · C, all row-major and dense, on the calling thread.
+/// C = alpha · op(A) op(B) + beta · C, all row-major and dense.
+///
+/// Without a pool the calling thread computes alone. With one, the longer side of C is cut at borders
+/// that depend on its shape alone, so the result is the same bit for bit with any number of threads (but
+/// may differ from that without a pool in the last bits).
 ///
 /// - Parameters:
 ///   - a: (m, k), or (k, m) when `transposeA`.
 ///   - b: (k, n), or (n, k) when `transposeB`.
 ///   - c: (m, n).
-package func matrixProduct(
-  _ a: Span<Float>, transposeA: Bool = false, _ b: Span<Float>, transposeB: Bool = false,
-  m: Int, n: Int, k: Int, alpha: Float = 1, beta: Float = 0, into c: inout MutableSpan<Float>
-) {
-  precondition(a.count >= m * k && b.count >= k * n && c.count >= m * n, "shapes do not fit")
-  unsafe a.withUnsafeBufferPointer { a in
-    unsafe b.withUnsafeBufferPointer { b in
-      unsafe c.withUnsafeMutableBufferPointer { c in
-        guard let a = a.baseAddress, let b = b.baseAddress, let c = c.baseAddress else { return }
-        let product = unsafe Product(
-          a: a, b: b, c: c, transposeA: transposeA, transposeB: transposeB, m: m, n: n, k: k,
-          alpha: alpha, beta: beta)
-        product.compute(rows: 0..<m, columns: 0..<n)
-      }
-    }
-  }
-}
-
-/// C = alpha · op(A) op(B) + beta · C, all row-major and dense, shared among the threads of a pool.
-///
-/// The longer side of C is cut at borders that depend on its shape alone, so the result is the same
-/// bit for bit with any number of threads (but may differ from the one-thread function's in the last
-/// bits). Parameters as above.
+///   - pool: the threads that share the work; nil for none but the calling one.
 package func matrixProduct(
   _ a: Span<Float>, transposeA: Bool = false, _ b: Span<Float>, transposeB: Bool = false,
   m: Int, n: Int, k: Int, alpha: Float = 1, beta: Float = 0, into c: inout MutableSpan<Float>,
-  pool: ComputePool
+  pool: ComputePool? = nil
 ) {
   precondition(a.count >= m * k && b.count >= k * n && c.count >= m * n, "shapes do not fit")
   unsafe a.withUnsafeBufferPointer { a in
@@ -47,6 +29,10 @@ package func matrixProduct(
         let product = unsafe Product(
           a: a, b: b, c: c, transposeA: transposeA, transposeB: transposeB, m: m, n: n, k: k,
           alpha: alpha, beta: beta)
+        guard let pool else {
+          product.compute(rows: 0..<m, columns: 0..<n)
+          return
+        }
         let side = max(m, n)
         // Every chunk packs the other matrix anew, so blocks are not small; eight of them leave
         // little idle time at the end.
@@ -66,7 +52,7 @@ package func matrixProduct(
 
 /// One product with its operands.
 ///
-/// Safe because it lives only inside the two functions above, which have checked every size.
+/// Safe because it lives only inside the function above, which has checked every size.
 @safe private struct Product {
   let a: UnsafePointer<Float>
   let b: UnsafePointer<Float>

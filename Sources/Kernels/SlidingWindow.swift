@@ -80,13 +80,8 @@ package enum Padding: String, Sendable {
     let longestEnd = after + stride - 1
     carriedRows = max(2 * before + 1, reach - 1 + stride, longestEnd + 1)
     capacity = carriedRows + blockRows + longestEnd
-    let bytes = (capacity * channels * MemoryLayout<Float>.stride + 63) / 64 * 64
-    var raw: UnsafeMutableRawPointer?
-    guard unsafe posix_memalign(&raw, 64, bytes) == 0, let raw = unsafe raw else {
-      fatalError("out of memory: \(bytes) bytes")
-    }
-    unsafe memset(raw, 0, bytes)
-    unsafe rows = raw.bindMemory(to: Float.self, capacity: capacity * channels)
+    unsafe rows = allocateLines(bytes: capacity * channels * MemoryLayout<Float>.stride)
+      .bindMemory(to: Float.self, capacity: capacity * channels)
     position = Position(count: before, opened: before == 0)
     reset()
   }

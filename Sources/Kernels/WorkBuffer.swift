@@ -1,4 +1,5 @@
-// Float memory of a workspace with many parts that are read and written by turns.
+// Floats that are overwritten again and again: the parts of a workspace, and states that live as long as a
+// stream.
 //
 // The compiler cannot see that two parts of a workspace are different memory, so the parts are
 // objects. One pass uses a workspace at a time; it belongs to one thread.
@@ -21,12 +22,8 @@
 
   package init(count: Int) {
     precondition(count >= 0, "a buffer cannot have \(count) floats")
-    let bytes = (max(count, 1) * MemoryLayout<Float>.stride + 63) / 64 * 64
-    var raw: UnsafeMutableRawPointer?
-    let status = unsafe posix_memalign(&raw, 64, bytes)
-    guard status == 0, let memory = unsafe raw else { fatalError("out of memory: \(bytes) bytes") }
-    unsafe memset(memory, 0, bytes)
-    unsafe base = memory.bindMemory(to: Float.self, capacity: max(count, 1))
+    unsafe base = allocateLines(bytes: count * MemoryLayout<Float>.stride)
+      .bindMemory(to: Float.self, capacity: max(count, 1))
     self.count = count
   }
 
@@ -63,7 +60,7 @@
   }
 
   /// Sets every float to zero.
-  package func clear() { unsafe memset(base, 0, count * MemoryLayout<Float>.stride) }
+  package func clear() { unsafe memset(base, 0, bytes) }
 
   /// A copy as an array.
   package func array() -> [Float] {
@@ -77,5 +74,18 @@
       guard count > 0 else { return }
       unsafe memcpy(base, values.baseAddress!, count * MemoryLayout<Float>.stride)
     }
+  }
+
+  /// Bytes that `save` writes.
+  package var bytes: Int { count * MemoryLayout<Float>.stride }
+
+  /// Copies everything to `target`, which has room for `bytes`.
+  @unsafe package func save(to target: UnsafeMutableRawPointer) {
+    unsafe memcpy(target, base, bytes)
+  }
+
+  /// Overwrites everything with what `save` wrote.
+  @unsafe package func restore(from source: UnsafeRawPointer) {
+    unsafe memcpy(base, source, bytes)
   }
 }

@@ -4,11 +4,14 @@
 // samples), all at the model's rate. Prompt and new music are decoded as one stream, so the join has no
 // seam: the prompt sounds as the codec hears it. For stereo each side is coded by itself, codebooks
 // interleaved L1 R1 L2 R2 … [published code]. Memory does not grow with the length, but for the codes.
+//
+// It runs straight through: nothing is taken back, nothing is scored, the sound is handed on and
+// forgotten. Music that is changed while it sounds is `Performance` of the engine, which starts from codes.
 
 internal import Foundation
 package import Kernels
 
-/// A rendering under way. Used from one thread.
+/// A rendering under way, from sound and words to sound, in one pass. Used from one thread.
 package final class Continuation {
   package let model: MusicGen
   package let generator: CodeGenerator

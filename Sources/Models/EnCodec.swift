@@ -99,8 +99,8 @@ package struct EnCodec: Sendable {
     let books = codebooks ?? self.codebooks
     let count = latents.count / config.hiddenSize
     var codes = [Int32](repeating: 0, count: count * books)
-    let workspace = WorkingFloats(count: quantiser.workspaceCount)
-    var scratch = workspace.mutableSpan()
+    let workspace = WorkBuffer(count: quantiser.workspaceCount)
+    var scratch = workspace.mutableSpan
     var output = codes.mutableSpan
     quantiser.encode(
       latents.span, count: count, books: books, into: &output, workspace: &scratch, pool: pool)

@@ -15,7 +15,7 @@ package final class EnCodecDecoderState {
   /// Codes per step (K).
   package let codebooks: Int
   private let stream: EnCodecStream
-  private let latents: WorkingFloats  // (blockSteps, hiddenSize)
+  private let latents: WorkBuffer  // (blockSteps, hiddenSize)
   private var position = EnCodecPosition()
 
   /// - Parameters:
@@ -28,7 +28,7 @@ package final class EnCodecDecoderState {
     precondition(
       self.codebooks >= 1 && self.codebooks <= codec.quantiser.codebooks && blockSteps >= 1)
     stream = EnCodecStream(network: codec.decoder, blockRows: blockSteps)
-    latents = WorkingFloats(count: blockSteps * codec.config.hiddenSize)
+    latents = WorkBuffer(count: blockSteps * codec.config.hiddenSize)
   }
 
   /// Steps pushed since the beginning.
@@ -53,7 +53,6 @@ package final class EnCodecDecoderState {
     var (done, written) = (0, 0)
     while done < count {
       let part = min(stream.blockRows, count - done)
-      let latents = latents
       var target = latents.mutableSpan(0..<part * width)
       codec.quantiser.decode(
         codes.extracting(done * codebooks..<(done + part) * codebooks), count: part,
@@ -105,19 +104,11 @@ package final class EnCodecDecoderState {
   }
 
   /// Room for a snapshot of this stream.
-  package func makeSnapshot() -> EnCodecSnapshot { EnCodecSnapshot(bytes: stream.snapshotBytes) }
+  package func makeSnapshot() -> EnCodecSnapshot { stream.makeSnapshot() }
 
   /// Remembers this moment.
-  package func save(to snapshot: EnCodecSnapshot) {
-    precondition(snapshot.bytes == stream.snapshotBytes, "a snapshot of another codec")
-    unsafe stream.save(to: snapshot.memory)
-    snapshot.position = position
-  }
+  package func save(to snapshot: EnCodecSnapshot) { stream.save(position, to: snapshot) }
 
   /// Returns to the moment of `save`, whatever came since.
-  package func restore(from snapshot: EnCodecSnapshot) {
-    precondition(snapshot.bytes == stream.snapshotBytes, "a snapshot of another codec")
-    unsafe stream.restore(from: UnsafeRawPointer(snapshot.memory))
-    position = snapshot.position
-  }
+  package func restore(from snapshot: EnCodecSnapshot) { position = stream.restore(from: snapshot) }
 }

@@ -14,9 +14,9 @@ package final class EnCodecEncoderState {
   /// Codes per step (K).
   package let codebooks: Int
   private let stream: EnCodecStream
-  private let samples: WorkingFloats  // (block, audioChannels)
-  private let latents: WorkingFloats  // (steps of one block and of the end, hiddenSize)
-  private let workspace: WorkingFloats
+  private let samples: WorkBuffer  // (block, audioChannels)
+  private let latents: WorkBuffer  // (steps of one block and of the end, hiddenSize)
+  private let workspace: WorkBuffer
   private var position = EnCodecPosition()
 
   /// - Parameters:
@@ -28,10 +28,10 @@ package final class EnCodecEncoderState {
     precondition(
       self.codebooks >= 1 && self.codebooks <= codec.quantiser.codebooks && blockSteps >= 1)
     stream = EnCodecStream(network: codec.encoder, blockRows: blockSteps * codec.hop)
-    samples = WorkingFloats(count: stream.blockRows * codec.config.audioChannels)
+    samples = WorkBuffer(count: stream.blockRows * codec.config.audioChannels)
     let waiting = codec.encoderLookahead / codec.hop + 2
-    latents = WorkingFloats(count: (blockSteps + waiting) * codec.config.hiddenSize)
-    workspace = WorkingFloats(count: codec.quantiser.workspaceCount)
+    latents = WorkBuffer(count: (blockSteps + waiting) * codec.config.hiddenSize)
+    workspace = WorkBuffer(count: codec.quantiser.workspaceCount)
   }
 
   /// Frames pushed since the beginning.
@@ -57,7 +57,6 @@ package final class EnCodecEncoderState {
     var (done, written) = (0, 0)
     while done < frames {
       let part = take(audio, from: done, of: frames)
-      let samples = samples
       written += stream.push(
         samples.span(0..<part * codec.config.audioChannels), count: part, into: &latents,
         at: written, pool: pool)
@@ -86,11 +85,9 @@ package final class EnCodecEncoderState {
     _ audio: Span<Float>, frames: Int, into codes: inout MutableSpan<Int32>, pool: ComputePool
   ) -> Int {
     var (done, written) = (0, 0)
-    let latents = latents
     while done < frames {
       let part = take(audio, from: done, of: frames)
-      let samples = samples
-      var target = latents.mutableSpan()
+      var target = latents.mutableSpan
       let steps = stream.push(
         samples.span(0..<part * codec.config.audioChannels), count: part, into: &target,
         pool: pool)
@@ -106,8 +103,7 @@ package final class EnCodecEncoderState {
   /// Ends the stream and gives the codes that waited for it. Only `reset` and `restore` make sense
   /// afterwards.
   package func finish(into codes: inout MutableSpan<Int32>, pool: ComputePool) -> Int {
-    let latents = latents
-    var target = latents.mutableSpan()
+    var target = latents.mutableSpan
     let steps = stream.finish(into: &target, pool: pool)
     quantise(steps: steps, into: &codes, at: 0, pool: pool)
     position.given += steps
@@ -118,7 +114,6 @@ package final class EnCodecEncoderState {
   private func take(_ audio: Span<Float>, from first: Int, of frames: Int) -> Int {
     let channels = codec.config.audioChannels
     let part = min(stream.blockRows, frames - first)
-    let samples = samples
     var target = samples.mutableSpan(0..<part * channels)
     for i in 0..<part * channels {
       let sample = audio[first * channels + i]
@@ -131,8 +126,7 @@ package final class EnCodecEncoderState {
     steps: Int, into codes: inout MutableSpan<Int32>, at row: Int, pool: ComputePool
   ) {
     guard steps > 0 else { return }
-    let (latents, workspace) = (latents, workspace)
-    var scratch = workspace.mutableSpan()
+    var scratch = workspace.mutableSpan
     codec.quantiser.encode(
       latents.span(0..<steps * codec.config.hiddenSize), count: steps, books: codebooks,
       into: &codes, at: row, workspace: &scratch, pool: pool)
@@ -145,19 +139,11 @@ package final class EnCodecEncoderState {
   }
 
   /// Room for a snapshot of this stream.
-  package func makeSnapshot() -> EnCodecSnapshot { EnCodecSnapshot(bytes: stream.snapshotBytes) }
+  package func makeSnapshot() -> EnCodecSnapshot { stream.makeSnapshot() }
 
   /// Remembers this moment.
-  package func save(to snapshot: EnCodecSnapshot) {
-    precondition(snapshot.bytes == stream.snapshotBytes, "a snapshot of another codec")
-    unsafe stream.save(to: snapshot.memory)
-    snapshot.position = position
-  }
+  package func save(to snapshot: EnCodecSnapshot) { stream.save(position, to: snapshot) }
 
   /// Returns to the moment of `save`, whatever came since.
-  package func restore(from snapshot: EnCodecSnapshot) {
-    precondition(snapshot.bytes == stream.snapshotBytes, "a snapshot of another codec")
-    unsafe stream.restore(from: UnsafeRawPointer(snapshot.memory))
-    position = snapshot.position
-  }
+  package func restore(from snapshot: EnCodecSnapshot) { position = stream.restore(from: snapshot) }
 }

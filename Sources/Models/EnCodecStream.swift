@@ -16,19 +16,19 @@ final class EnCodecStream {
   /// Input of layer i, and behind the last layer the output.
   private let windows: [SlidingWindow]
   /// Hidden and cell state of every LSTM layer.
-  private let cells: [WorkingFloats]
+  private let cells: [WorkBuffer]
   /// Rows taken at a time.
   let blockRows: Int
-  private let activated: WorkingFloats
-  private let hidden: WorkingFloats
-  private let workspace: WorkingFloats
+  private let activated: WorkBuffer
+  private let hidden: WorkBuffer
+  private let workspace: WorkBuffer
 
   /// - Parameter blockRows: how many input rows are computed at a time, ≥ 1; more come in pieces.
   init(network: EnCodecNetwork, blockRows: Int) {
     self.network = network
     self.blockRows = blockRows
     var windows: [SlidingWindow] = []
-    var cells: [WorkingFloats] = []
+    var cells: [WorkBuffer] = []
     var (activatedCount, hiddenCount, workspaceCount) = (0, 0, 0)
     var rows = blockRows
     for layer in network.layers {
@@ -47,8 +47,8 @@ final class EnCodecStream {
         workspaceCount = max(workspaceCount, it.blocks.workspaceCount(outputs: outputs))
       case .lstm(let stack):
         for lstm in stack {
-          cells.append(WorkingFloats(count: lstm.width))
-          cells.append(WorkingFloats(count: lstm.width))
+          cells.append(WorkBuffer(count: lstm.width))
+          cells.append(WorkBuffer(count: lstm.width))
           workspaceCount = max(workspaceCount, lstm.workspaceCount(count: outputs))
           activatedCount = max(activatedCount, outputs * lstm.width)
           hiddenCount = max(hiddenCount, outputs * lstm.width)
@@ -66,9 +66,9 @@ final class EnCodecStream {
       SlidingWindow(channels: network.layers.last?.outputChannels ?? 1, blockRows: rows))
     self.windows = windows
     self.cells = cells
-    activated = WorkingFloats(count: activatedCount)
-    hidden = WorkingFloats(count: hiddenCount)
-    workspace = WorkingFloats(count: workspaceCount)
+    activated = WorkBuffer(count: activatedCount)
+    hidden = WorkBuffer(count: hiddenCount)
+    workspace = WorkBuffer(count: workspaceCount)
   }
 
   /// Forgets everything.
@@ -136,8 +136,7 @@ final class EnCodecStream {
     let layer = network.layers[index]
     let count = source.ready
     guard count > 0 else { return }
-    let workspace = workspace
-    var scratch = workspace.mutableSpan()
+    var scratch = workspace.mutableSpan
     switch layer.operation {
     case .convolution(let it):
       var y = target.room(count)
@@ -168,12 +167,10 @@ final class EnCodecStream {
     let width = stack[0].width
     let whole = 0..<count * width
     let x = source.windows(outputs: count)
-    let (activated, hidden, workspace) = (activated, hidden, workspace)
-    var scratch = workspace.mutableSpan()
+    var scratch = workspace.mutableSpan
     for (number, lstm) in stack.enumerated() {
-      let (hiddenState, cellState) = (cells[2 * number], cells[2 * number + 1])
-      var h = hiddenState.mutableSpan()
-      var c = cellState.mutableSpan()
+      var h = cells[2 * number].mutableSpan
+      var c = cells[2 * number + 1].mutableSpan
       // Outputs go to the two buffers in turn; a layer reads the one that it does not write.
       let (from, to) = number % 2 == 0 ? (hidden, activated) : (activated, hidden)
       var y = to.mutableSpan(whole)
@@ -200,8 +197,7 @@ final class EnCodecStream {
     let channels = layer.inputChannels
     let x = source.windows(outputs: count)
     let centre = source.rows(from: layer.before, count: count)
-    let (activated, hidden, workspace) = (activated, hidden, workspace)
-    var scratch = workspace.mutableSpan()
+    var scratch = workspace.mutableSpan
     var a = activated.mutableSpan(0..<x.count)
     elu(x, into: &a, pool: pool)
     var h = hidden.mutableSpan(0..<count * block.first.outputChannels)
@@ -227,35 +223,41 @@ final class EnCodecStream {
 
   // MARK: Snapshots
 
-  /// Bytes that `save` writes.
-  var snapshotBytes: Int {
-    windows.reduce(0) { $0 + $1.snapshotBytes }
-      + cells.reduce(0) { $0 + $1.count * MemoryLayout<Float>.stride }
+  /// Bytes of the whole state.
+  private var snapshotBytes: Int {
+    windows.reduce(0) { $0 + $1.snapshotBytes } + cells.reduce(0) { $0 + $1.bytes }
   }
 
-  /// Writes the whole state, between two calls of `push`.
-  @unsafe func save(to target: UnsafeMutableRawPointer) {
+  /// Room for the state.
+  func makeSnapshot() -> EnCodecSnapshot { EnCodecSnapshot(bytes: snapshotBytes) }
+
+  /// Writes the whole state, between two calls of `push`, and `position`, which the caller counts.
+  func save(_ position: EnCodecPosition, to snapshot: EnCodecSnapshot) {
+    precondition(snapshot.bytes == snapshotBytes, "a snapshot of another codec")
     var offset = 0
     for window in windows {
-      unsafe window.save(to: target + offset)
+      unsafe window.save(to: snapshot.memory + offset)
       offset += window.snapshotBytes
     }
     for cell in cells {
-      unsafe cell.save(to: target + offset)
-      offset += cell.count * MemoryLayout<Float>.stride
+      unsafe cell.save(to: snapshot.memory + offset)
+      offset += cell.bytes
     }
+    snapshot.position = position
   }
 
-  /// Returns to what `save` wrote.
-  @unsafe func restore(from source: UnsafeRawPointer) {
+  /// Returns to what `save` wrote, and gives the position back.
+  func restore(from snapshot: EnCodecSnapshot) -> EnCodecPosition {
+    precondition(snapshot.bytes == snapshotBytes, "a snapshot of another codec")
     var offset = 0
     for window in windows {
-      unsafe window.restore(from: source + offset)
+      unsafe window.restore(from: UnsafeRawPointer(snapshot.memory + offset))
       offset += window.snapshotBytes
     }
     for cell in cells {
-      unsafe cell.restore(from: source + offset)
-      offset += cell.count * MemoryLayout<Float>.stride
+      unsafe cell.restore(from: UnsafeRawPointer(snapshot.memory + offset))
+      offset += cell.bytes
     }
+    return snapshot.position
   }
 }

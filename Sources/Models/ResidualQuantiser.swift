@@ -14,8 +14,8 @@ package struct ResidualQuantiser: Sendable {
   package let cardinality: Int
   /// Numbers per entry (D).
   package let width: Int
-  private let entries: [ConstantFloats]  // K of (V, D)
-  private let squares: [ConstantFloats]  // K of (V): ‖e‖²
+  private let entries: [ConstantBuffer<Float>]  // K of (V, D)
+  private let squares: [ConstantBuffer<Float>]  // K of (V): ‖e‖²
 
   /// - Parameter entries: one array (V, D) per codebook.
   package init(entries: [[Float]], cardinality: Int, width: Int) {
@@ -23,9 +23,9 @@ package struct ResidualQuantiser: Sendable {
     codebooks = entries.count
     self.cardinality = cardinality
     self.width = width
-    self.entries = entries.map { ConstantFloats($0) }
+    self.entries = entries.map { ConstantBuffer($0) }
     squares = entries.map { book in
-      ConstantFloats(
+      ConstantBuffer(
         (0..<cardinality).map { code in
           book[code * width..<(code + 1) * width].reduce(0) { $0 + $1 * $1 }
         })

@@ -94,32 +94,3 @@ private func wait(_ seconds: Double = 5, until condition: () -> Bool) -> Bool {
     #expect(message == 0xB0_0740)
   }
 }
-
-@Suite struct AudioCallbackTests {
-  @Test func equalPowerSquaresAddUpToOneAndTheEndsAreExact() {
-    #expect(equalPower(0) == 0)
-    #expect(equalPower(1) == 1)
-    for step in 0...100 {
-      let share = Float(step) / 100
-      let sum =
-        equalPower(share) * equalPower(share) + equalPower(1 - share) * equalPower(1 - share)
-      #expect(abs(sum - 1) < 4e-4)
-    }
-  }
-
-  @Test func theCallbackWithoutAClientReturnsFromAForeignThread() {
-    let exchange = AudioExchange(seconds: 1)
-    let done = DispatchSemaphore(value: 0)
-    let thread = Thread {
-      _ = unsafe audioProcess(64, Unmanaged.passUnretained(exchange).toOpaque())
-      _ = unsafe audioRate(44100, Unmanaged.passUnretained(exchange).toOpaque())
-      unsafe audioGone(Unmanaged.passUnretained(exchange).toOpaque())
-      _ = audioProcess(64, nil)
-      done.signal()
-    }
-    thread.start()
-    done.wait()
-    #expect(exchange.sampleRate.load(ordering: .relaxed) == 44100)
-    #expect(exchange.gone.load(ordering: .relaxed) == 1)
-  }
-}

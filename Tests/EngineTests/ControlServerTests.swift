@@ -261,21 +261,6 @@ private final class Desk {
     #expect(asked == rounds / 50)
   }
 
-  @Test func onlyLoopbackIsBoundUnlessTold() throws {
-    let socket = try OSCServer(port: 0)
-    var place = sockaddr_in()
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    _ = unsafe withUnsafeMutablePointer(to: &place) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe getsockname(socket.descriptor, $0, &size)
-      }
-    }
-    #expect(place.sin_addr.s_addr == UInt32(0x7F00_0001).bigEndian)
-    #expect(UInt16(bigEndian: place.sin_port) == socket.port)
-    #expect(throws: OSCServerError.self) { _ = try OSCServer(port: Int(socket.port)) }
-    #expect(throws: OSCServerError.self) { _ = try OSCServer(address: "localhost!", port: 0) }
-  }
-
   @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/oscsend")))
   func liblosOwnToolIsUnderstood() throws {
     let desk = try Desk()
