@@ -129,7 +129,8 @@ let package = Package(
     .testTarget(
       name: "ModelsTests", dependencies: ["Models", "Kernels", "HouseModel", "TestSupport"],
       resources: [], swiftSettings: numeric),
-    .testTarget(name: "AudioTests", dependencies: ["Audio", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "AudioTests", dependencies: ["Audio", "CSndFile", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "EngineTests",
       dependencies: [
@@ -138,7 +139,8 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
-      name: "AttributionTests", dependencies: ["Attribution", "Models", "Kernels", "TestSupport"],
+      name: "AttributionTests",
+      dependencies: ["Attribution", "Audio", "Models", "Kernels", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
       name: "CommandTests", dependencies: ["continuo", "Audio", "Engine", "Models", "TestSupport"],

@@ -12,7 +12,8 @@
 ///
 /// Safe because spans lie inside memory that never moves and that lives as long as the object, which
 /// the pass that borrows spans holds as its argument for longer than any of them; no pass stores one.
-/// (The compiler does not see this: it ends a span's life with the reference it was read through.)
+/// (The compiler does not see this: it ends a span's life with the reference it was read through. So the
+/// buffer needs a name that outlives the span: never a span of a buffer that was only just made.)
 /// Two spans over the same floats, one of them written, would give wrong numbers, never touch other
 /// memory.
 @safe package final class WorkBuffer: @unchecked Sendable {

@@ -109,32 +109,4 @@ struct AttributionRunTests {
     _ = try worker.runOne()
     #expect(try store.job(id)?.state == .waiting)
   }
-
-  @Test("a catalogue of codes does not go with a diffusion model")
-  func mismatch() throws {
-    let tiny = try TinyDiffusion()
-    let latents = tiny.catalogue.appendingPathComponent("latents.safetensors")
-    try FileManager.default.moveItem(
-      at: latents, to: tiny.catalogue.appendingPathComponent("codes.safetensors"))
-    do {
-      _ = try tiny.rank(tiny.request(), store: "a")
-      Issue.record("it was accepted")
-    } catch let error as AttributionError {
-      #expect(error.problem.contains("does not belong to the model"))
-    }
-  }
-
-  @Test("settings that make no sense are refused by name")
-  func settings() throws {
-    let tiny = try TinyDiffusion()
-    var request = tiny.request()
-    request.shard = [4, 3]
-    #expect(throws: AttributionError.self) { try request.check() }
-    request = tiny.request()
-    request.unlearning.rise = .nan
-    #expect(throws: AttributionError.self) { try request.check() }
-    request = tiny.request()
-    request.windowSeconds = .infinity
-    #expect(throws: AttributionError.self) { try request.check() }
-  }
 }

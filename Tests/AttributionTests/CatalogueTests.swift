@@ -55,33 +55,4 @@ struct CatalogueTests {
       #expect(throws: (any Error).self) { try Catalogue(folder: tiny.catalogue) }
     }
   }
-
-  @Test("reads a folder of pre-encoded arrays as it is")
-  func numpy() throws {
-    let folder = try TemporaryFolder()
-    var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
-    while (10 + header.utf8.count + 1) % 64 != 0 { header += " " }
-    header += "\n"
-    var data = Data([0x93]) + Data("NUMPY".utf8) + Data([1, 0])
-    data.append(contentsOf: [UInt8(header.utf8.count), 0])
-    data.append(Data(header.utf8))
-    for value: Float in [1, 2, 3, 4, 5, 6.5] {
-      let bits = value.bitPattern
-      data.append(contentsOf: (0..<4).map { UInt8(truncatingIfNeeded: bits >> (8 * UInt32($0))) })
-    }
-    try data.write(to: folder.file("a.npy"))
-    try Data(#"{"prompt": "piano", "padding_mask": [1, 1, 0]}"#.utf8).write(
-      to: folder.file("a.json"))
-    let catalogue = try Catalogue(folder: folder.url)
-    #expect(catalogue.kind == .latents)
-    let item = try catalogue.item("a")
-    #expect(item.mask == [true, true, false])
-    guard case .latent(let values, let channels, _, _, _) = item.content else {
-      Issue.record("no latent")
-      return
-    }
-    #expect(values == [1, 2, 3, 4, 5, 6.5] && channels == 2)
-    try data.dropLast(2).write(to: folder.file("a.npy"))
-    #expect(throws: AttributionError.self) { try catalogue.item("a") }
-  }
 }

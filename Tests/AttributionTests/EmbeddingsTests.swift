@@ -7,21 +7,6 @@ import Testing
 
 @Suite("Supplied embeddings")
 struct EmbeddingsTests {
-  /// A NumPy array of single precision, shape (D,).
-  private func numpy(_ values: [Float]) -> Data {
-    var header = "{'descr': '<f4', 'fortran_order': False, 'shape': (\(values.count),), }"
-    while (10 + header.utf8.count + 1) % 64 != 0 { header += " " }
-    header += "\n"
-    var data = Data([0x93] + Array("NUMPY".utf8) + [1, 0])
-    data.append(contentsOf: [UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8)])
-    data.append(Data(header.utf8))
-    for value in values {
-      let bits = value.bitPattern
-      data.append(contentsOf: [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: bits >> UInt32($0)) })
-    }
-    return data
-  }
-
   @Test("are a ranking of their own, from a file and from a folder alike")
   func ranking() throws {
     let tiny = try TinyDiffusion()
@@ -34,7 +19,8 @@ struct EmbeddingsTests {
     let folder = tiny.folder.file("clap")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     for (id, values) in vectors {
-      try numpy(values).write(to: folder.appendingPathComponent(id + ".npy"))
+      try numpyArray(values, shape: [values.count]).write(
+        to: folder.appendingPathComponent(id + ".npy"))
     }
     for place in [file, folder] {
       var request = tiny.request(track: 2)

@@ -59,39 +59,4 @@ struct FirstOrderTests {
     #expect(table.scores(of: "track-3", setting) == nil)
     #expect(table.scores(of: "track-2", other) != scores)
   }
-
-  @Test("little memory takes more passes and gives the same; a second study reads what was kept")
-  func passes() throws {
-    let tiny = try TinyDiffusion()
-    let settings = (1...20).map {
-      EvaluationSetting(
-        layers: .allTransformer, masksPiece: true, masksTracks: true, rise: 0.01,
-        damping: 0.1 * Double($0))
-    }
-    let asks = (0..<9).flatMap { track in
-      settings.map {
-        FirstOrderTable.Ask(piece: TinyDiffusion.id(track), isTrack: true, setting: $0)
-      }
-    }
-    var found: [[String: Double]] = []
-    for (memory, cache) in [(nil, "a"), (8, "b"), (8, "b")] {
-      var request = tiny.request()
-      request.memory = memory
-      let table = FirstOrderTable(request, cache: tiny.folder.file(cache))
-      var messages: Set<String> = []
-      try table.fill(asks, try AttributionContext(request)) {
-        messages.insert(String($0.prefix { $0 != ":" }))
-      }
-      let passes = messages.filter { $0.hasPrefix("first order") }
-      switch found.count {
-      case 0: #expect(passes == ["first order, pass 1 of 1"])
-      case 1: #expect(passes.count > 1, "\(passes)")
-      default: #expect(messages.isEmpty, "\(messages)")
-      }
-      found.append(try #require(table.scores(of: "track-4", settings[7])))
-    }
-    #expect(found[1] == found[2])
-    let largest = found[0].values.map { abs($0) }.max() ?? 0
-    for (id, score) in found[0] { #expect(abs(score - (found[1][id] ?? 0)) < 1e-5 * largest) }
-  }
 }
