@@ -90,7 +90,7 @@ let package = Package(
       dependencies: [
         "Models", "Kernels", "Audio", "Reporting", .product(name: "GRDB", package: "GRDB.swift"),
       ],
-      swiftSettings: numeric),
+      exclude: ["Study"], swiftSettings: numeric),
     .target(
       name: "HouseModel", exclude: ["Training"], resources: [.copy("Resources")],
       swiftSettings: strict),

@@ -129,7 +129,7 @@ package final class AttributionRun {
 
     let trackPlan = DrawPlan(draws: request.trackDraws, window: window, masks: request.masksTracks)
     let captions = request.hearsCaptions == true ? ["captions"] : []
-    let baseKey = DigestKey(["base", context.asked, print, "\(trackPlan)"] + captions).text
+    let baseKey = DigestKey(["base 2", context.asked, print, "\(trackPlan)"] + captions).text
     let afterKey = DigestKey(
       [baseKey, piece.item.id, "\(piece.isTrack)"]
         + request.description.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }

@@ -2,7 +2,10 @@
 //
 // For the language model a draw is a window of the codes; for the diffusion transformer it is a window
 // of the latent, a timestep and noise. The numbers come from Philox keyed by a hash of purpose and id,
-// so batch size, order, resuming and sharding cannot change a score. Source: METHOD 6; the key is ours.
+// so batch size, order, resuming and sharding cannot change a score. Windows that are wholly silent are
+// passed over, and the piece's own windows are spread evenly over it: a scored window that was never
+// unlearned, or that is silent, says little about the track (Study/README.md).
+// Source: METHOD 6; the key and the windows are ours.
 
 internal import Crypto
 import Foundation
@@ -61,7 +64,7 @@ package struct DrawPlan: Sendable, Equatable, Codable {
     try (0..<draws).map { index in
       let random = Self.random(purpose, item.id)
       let length = min(window, item.frames)
-      let uniform = random.uniform(step: index, codebook: 0)
+      let uniform = place(random.uniform(step: index, codebook: 0), index, purpose)
       let start = min(Int(Float(item.frames - length + 1) * uniform), item.frames - length)
       let range = try sounding(start..<start + length, of: item, random: random, index: index)
       let mask = masks ? item.mask.map { Array($0[range]) } : nil
@@ -97,17 +100,23 @@ package struct DrawPlan: Sendable, Equatable, Codable {
     }
   }
 
+  /// Where a window begins, 0 ..< 1: for a piece that is unlearned draw i lies in the i-th part of it.
+  private func place(_ uniform: Float, _ index: Int, _ purpose: Purpose) -> Float {
+    purpose == .unlearn ? min((Float(index) + uniform) / Float(draws), 1 - .ulpOfOne) : uniform
+  }
+
   /// The window itself, or with a mask the nearest later one (going round) that sounds somewhere.
   private func sounding(
     _ range: Range<Int>, of item: LossItem, random: CounterRandom, index: Int
   ) throws -> Range<Int> {
-    guard masks, let mask = item.mask else { return range }
+    guard let mask = item.mask else { return range }
     let places = item.frames - range.count + 1
     for shift in 0..<places {
       let start = (range.lowerBound + shift) % places
       if mask[start..<start + range.count].contains(true) { return start..<start + range.count }
     }
-    throw AttributionError.emptyMask(item: item.id)
+    if masks { throw AttributionError.emptyMask(item: item.id) }
+    return range
   }
 
   private func diffusion(

@@ -117,7 +117,7 @@ final class FirstOrderTable {
     let plan = DrawPlan(draws: request.trackDraws, window: window, masks: masksTracks)
     let key = DigestKey(
       [
-        "first order 1", context.asked, context.print, "\(plan)", "\(request.pieceDraws)",
+        "first order 2", context.asked, context.print, "\(plan)", "\(request.pieceDraws)",
         "\(request.fisherTracks) \(request.fisherDraws)", "\(request.hearsCaptions ?? false)",
         "\(request.text ?? "")", "\(dampings)",
       ] + study.choices.map(\.rawValue)

@@ -22,13 +22,17 @@ struct EvaluateAttributionCommand: ParsableCommand {
       networks make music and has the recogniser compare it with the test songs (FD).
 
       Examples:
-        continuo evaluate attribution --catalogue Tracks --held-out Others --twins 40 --out study
-        continuo evaluate attribution --catalogue Tracks --out study more.safetensors=song-17
+        continuo evaluate attribution --first-order --twins 40 --out study
+        continuo evaluate attribution --model house-dit --layers all-transformer --quality-clips 40 --out study-2
+        continuo evaluate attribution --model my-model --catalogue Tracks --out study-3 more.safetensors=song-17
       """)
 
   @Option(help: "A model's name, or the path of its folder.") var model = "house"
-  @Option(help: "The training catalogue's folder.") var catalogue: String
-  @Option(name: .customLong("held-out"), help: "A catalogue that was not trained on.")
+  @Option(help: "The training catalogue's folder; default: the shipped one for the shipped models.")
+  var catalogue: String?
+  @Option(
+    name: .customLong("held-out"),
+    help: "A catalogue that was not trained on; default: the test songs for the shipped models.")
   var heldOut: String?
   @Option(help: "The folder of the results.") var out: String
   @Option(parsing: .unconditional, help: "Tracks that are unlearned per setting.") var queries = 40
@@ -99,9 +103,12 @@ struct EvaluateAttributionCommand: ParsableCommand {
       throw CommandError.badValue(option: "--queries", value: "\(queries)", expected: "at least 1")
     }
     let folder = try AttributeRunCommand.folder(ofModel: model).standardizedFileURL
+    let shipped = HouseModel.catalogue(of: folder)
+    guard let tracks = catalogue.map({ URL(fileURLWithPath: $0) }) ?? shipped else {
+      throw ValidationError("Say with --catalogue which tracks the model was trained on.")
+    }
     var request = AttributionRequest(
-      model: folder.path,
-      catalogue: URL(fileURLWithPath: catalogue).standardizedFileURL.path, piece: "", out: out)
+      model: folder.path, catalogue: tracks.standardizedFileURL.path, piece: "", out: out)
     request.companion = try AttributeRunCommand.companion(of: folder)
     request.pieceDraws = pieceDraws
     request.trackDraws = trackDraws
@@ -111,7 +118,9 @@ struct EvaluateAttributionCommand: ParsableCommand {
     request.threads = threads
     request.hearsCaptions = captions ? true : nil
     request.memory = memory
-    request.heldOut = heldOut.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    request.heldOut =
+      heldOut.map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+      ?? (shipped == nil ? nil : TestSongs.shipped)
     try request.check()
     return request
   }

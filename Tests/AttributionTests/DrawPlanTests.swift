@@ -37,6 +37,34 @@ struct DrawPlanTests {
     #expect(try windows(DrawPlan(draws: 9, window: 10), item, .unlearn) != many)
   }
 
+  @Test("of a piece that is unlearned are spread over the whole of it")
+  func spread() throws {
+    let item = LossItem(
+      id: "a", frames: 210, content: .codes((0..<420).map { Int32($0 % 210 / 30) }, books: 2))
+    // A window lies in the i-th of 20 parts: 10 frames each.
+    let found = try windows(DrawPlan(draws: 20, window: 10), item, .unlearn)
+    let heard = Set(found.flatMap { $0 })
+    #expect(heard == Set((0..<7).map { Int32($0) }))
+    for (index, window) in found.enumerated() {
+      #expect(window.allSatisfy { abs(Int($0) * 30 - index * 10) <= 40 })
+    }
+  }
+
+  @Test("of a scored track are moved out of silence, and stay where all is silent")
+  func silence() throws {
+    var mask = [Bool](repeating: false, count: 200)
+    for t in 100..<110 { mask[t] = true }
+    let item = song("a", frames: 200, mask: mask)
+    let codes = song("a", frames: 200)
+    let moved = try windows(DrawPlan(draws: 20, window: 10), item)
+    let plain = try windows(DrawPlan(draws: 20, window: 10), codes)
+    #expect(moved != plain)
+    let sounding = Set((91..<110).map { start in (0..<10).map { Int32((start + $0) % 9) } })
+    #expect(moved.allSatisfy { sounding.contains(Array($0.prefix(10))) })
+    let silent = song("a", frames: 200, mask: mask.map { _ in false })
+    #expect(try windows(DrawPlan(draws: 20, window: 10), silent) == plain)
+  }
+
   @Test("of a short item are the whole item")
   func short() throws {
     let item = song("a", frames: 5)
