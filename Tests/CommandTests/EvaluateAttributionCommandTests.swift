@@ -23,7 +23,7 @@ struct EvaluateAttributionCommandTests {
       [
         "evaluate", "attribution", "--model", model, "--catalogue", "train", "--held-out", "test",
         "--recogniser", fixture("Recogniser").path, "--queries", "2", "--window", "1",
-        "--piece-draws", "4", "--fisher-tracks", "4", "--rises", "0.001", "--store", "jobs.sqlite",
+        "--piece-draws", "4", "--fisher-tracks", "4", "--rises", "0.0002", "--store", "jobs.sqlite",
         "--cache", "cache", "--out", "out",
       ] + arguments.split(separator: " ").map(String.init), in: folder.url)
   }
