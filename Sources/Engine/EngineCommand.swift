@@ -129,7 +129,7 @@ package enum TransportState: Int, Sendable, BitwiseCopyable {
 
 /// Things that are said once.
 package enum EngineNotice: Int, Sendable, BitwiseCopyable {
-  case keepsLessReady, skipsExtras, padsSilence, recovered, stuck, nothingHeard
+  case keepsLessReady, skipsExtras, padsSilence, recovered, stuck, nothingHeard, broken
 
   package var text: String {
     switch self {
@@ -139,6 +139,8 @@ package enum EngineNotice: Int, Sendable, BitwiseCopyable {
     case .padsSilence: "the machine is too slow for the music: there is silence where it is late"
     case .recovered: "the machine keeps up again"
     case .stuck: "the music stood still; changed the seed"
+    case .broken:
+      "the model's numbers were no numbers any more: knobs are at 0, the music goes on anew"
     case .nothingHeard: "nothing was played: making music from silence"
     }
   }

@@ -422,6 +422,7 @@ package final class Generator: @unchecked Sendable {
     // a change every frame counts.
     performance.decodedTogether = ahead > 0.6 * min(lookahead, 1) ? 5 : 1
     performance.step()
+    if performance.codes.isBroken { return heal(performance) }
     if slowness > 0 { usleep(UInt32(slowness * 1e6)) }
     remember(performance)
     if isJoined {
@@ -440,6 +441,16 @@ package final class Generator: @unchecked Sendable {
     if unsticks, performance.nextStep % 50 == 0, performance.isStuck {
       performance.reseed()
       _ = reports.offer(.notice(.stuck))
+    }
+  }
+
+  /// A cache that holds NaN never gets well again: the music goes on in a performance of its own.
+  private func heal(_ performance: Performance) {
+    _ = reports.offer(.notice(.broken))
+    if isJoined {
+      blend()
+    } else {
+      restart(seed: performance.nextStep)
     }
   }
 

@@ -173,11 +173,7 @@ package final class LiveHost: ControlHost {
 
   package func perform(_ address: String, _ arguments: [OSCValue]) throws -> [[OSCValue]] {
     switch address {
-    case "/knobs/zero":
-      for slot in 1...AddressTable.slots {
-        try server.set("/knob/\(slot)/strength", .float(0), received: OSCTime.now())
-      }
-      commit()
+    case "/knobs/zero": try zeroKnobs()
     case "/transport/listen": order(.listen)
     case "/transport/continue":
       order(
@@ -261,8 +257,18 @@ package final class LiveHost: ControlHost {
             .int64(Int64(frame + exchange.serverOffset.load(ordering: .relaxed))),
             .double(received > 0 ? seconds : 0),
           ]))
-    case .notice(let notice): say(notice.text)
+    case .notice(let notice):
+      say(notice.text)
+      // What the knobs ask for is the first suspect.
+      if notice == .broken { try? zeroKnobs() }
     }
+  }
+
+  private func zeroKnobs() throws {
+    for slot in 1...AddressTable.slots {
+      try server.set("/knob/\(slot)/strength", .float(0), received: OSCTime.now())
+    }
+    commit()
   }
 
   /// Tells players and the log.

@@ -96,7 +96,8 @@ package struct PresetLibrary: Sendable {
     if name.contains("/") || name.hasSuffix(".continuo") || name == "." {
       return try PresetBundle(at: URL(fileURLWithPath: name))
     }
-    let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+    let parts = name.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+      .map(String.init)
     for entry in list() {
       guard let bundle = try? entry.bundle.get(), bundle.manifest.id == parts.first else {
         continue
@@ -143,7 +144,8 @@ package struct PresetLibrary: Sendable {
   /// - Returns: the file that is gone.
   /// - Throws: `PresetError.notFound`, `.notOurs`.
   package func remove(_ name: String) throws -> URL {
-    let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+    let parts = name.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+      .map(String.init)
     let matching = list().filter { entry in
       guard let manifest = try? entry.bundle.get().manifest else { return false }
       return manifest.id == parts.first && (parts.count == 1 || manifest.version == parts[1])

@@ -52,7 +52,8 @@ package struct TakeBundle: Codable, Sendable, Equatable {
   /// Older takes have "id@version".
   package init(from decoder: any Decoder) throws {
     if let name = try? decoder.singleValueContainer().decode(String.self) {
-      let parts = name.split(separator: "@", maxSplits: 1).map(String.init)
+      let parts = name.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+        .map(String.init)
       self.init(id: parts.first ?? "", version: parts.count == 2 ? parts[1] : "", sha256: nil)
       return
     }

@@ -109,6 +109,8 @@ package final class CodeGenerator {
   package var branches: [LanguageModelStream] { current.streams }
   /// The branch that is read by probes.
   package var stream: LanguageModelStream { current.streams[0] }
+  /// Whether logits were no numbers at some step: the cache is spoilt from there on.
+  package private(set) var isBroken = false
   /// Frames whose codes are all known.
   package var wholeFrames: Int { min(pattern.wholeFrames(afterStep: nextStep - 1), frameLimit) }
 
@@ -265,6 +267,7 @@ package final class CodeGenerator {
       let frame = pattern.frame(step: nextStep, codebook: book)
       guard frame >= promptFrames, frame < frameLimit else { continue }
       guide(book)
+      if !Sampler.areFinite(guided.span) { isBroken = true }
       let code = sampler.draw(
         guided.span, settings: settings, uniform: random.uniform(step: nextStep, codebook: book))
       while kept.count < (frame - firstFrame + 1) * K {

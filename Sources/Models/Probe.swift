@@ -66,11 +66,12 @@ package struct ProbeSet: Sendable, Equatable {
   package var headCount: Int { layers * heads }
 
   /// Soft weights (Eq. 4): ((acc − min)/(max − min))^power over the held-out accuracies (L, H). When
-  /// all heads are equally accurate all weigh 1 [ours].
+  /// all heads are equally accurate, or power is 0, all weigh 1 [ours].
   package func softWeights(power: Float) -> [Float] {
     let low = accuracyTest.min() ?? 0
     let high = accuracyTest.max() ?? 0
-    guard high > low else { return [Float](repeating: 1, count: headCount) }
+    // Float.pow(0, 0) is not a number.
+    guard high > low, power > 0 else { return [Float](repeating: 1, count: headCount) }
     return accuracyTest.map { Float.pow(($0 - low) / (high - low), power) }
   }
 

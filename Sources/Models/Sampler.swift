@@ -49,7 +49,15 @@ package struct Sampler {
     }
   }
 
-  /// The drawn code. Codes that tie with the k-th most likely one stay in, as in the reference.
+  /// Whether every logit is a number.
+  package static func areFinite(_ logits: Span<Float>) -> Bool {
+    var sum: Float = 0
+    for i in 0..<logits.count { sum += abs(logits[i]) }
+    return sum.isFinite
+  }
+
+  /// The drawn code. Codes that tie with the k-th most likely one stay in, as in the reference. Where
+  /// numbers are missing (NaN), the likeliest of those that are there, or 0.
   ///
   /// - Parameters:
   ///   - logits: (V), finite.
@@ -60,7 +68,8 @@ package struct Sampler {
     let count = logits.count
     precondition(count == scratch.count, "\(count) logits for \(scratch.count) codes")
     var best = 0
-    for i in 1..<max(count, 1) where logits[i] > logits[best] { best = i }
+    for i in 1..<max(count, 1) where logits[i] > logits[best] || logits[best].isNaN { best = i }
+    if logits[best].isNaN { best = 0 }
     guard settings.temperature > 0, settings.topK != 1 else { return Int32(best) }
 
     var threshold = -Float.infinity
@@ -89,6 +98,7 @@ package struct Sampler {
         }
       }
     }
+    guard kept > 0 else { return Int32(best) }
     let target = uniform * total
     var sum: Float = 0
     for i in 0..<kept {

@@ -181,6 +181,34 @@ private final class FakeServer {
     #expect(missing == 0)
   }
 
+  @Test func numbersThatBreakAreToldAndTheMusicGoesOn() throws {
+    let server = try FakeServer()
+    defer { server.generator.stop() }
+    // Finite by itself, infinite at strength 2.
+    let direction = tinyDirection(try tinyInstrument(), sigma: 1e37)
+    server.generator.deliveries.post(
+      .direction(direction, source: DirectionSource("a/b"), slot: 1, received: 0))
+    server.send(.music(MusicControl(.alpha, slot: 1, 100)), .play(seconds: 0))
+    _ = try #require(server.playUntilJoined())
+    server.play(24000, speed: 1)
+    server.reports = []
+    server.send(.music(MusicControl(.strength, slot: 1, 2)))
+    func isTold() -> Bool {
+      server.reports.contains { if case .notice(.broken) = $0 { true } else { false } }
+    }
+    for _ in 0..<50 where !isTold() { server.play(4800, speed: 1) }
+    #expect(isTold())
+    // As the control does.
+    server.send(.music(MusicControl(.strength, slot: 1, 0)))
+    server.play(48000 * 2, speed: 1)
+    server.reports = []
+    let began = server.heard.count
+    server.play(48000, speed: 1)
+    #expect(!isTold())
+    let missing = server.heard[began...].count { !$0.isFinite }
+    #expect(missing == 0)
+  }
+
   @Test func theTransportStartsOnTheBarAndStops() throws {
     let server = try FakeServer()
     defer { server.generator.stop() }

@@ -22,7 +22,9 @@ struct PresetLibraryTests {
     #expect(try library.find("org.example.drums").manifest.version == "1.10.0")
     #expect(try library.find("org.example.drums@1.9.0").manifest.version == "1.9.0")
     #expect(try library.find("drums").manifest.version == "1.10.0")
-    #expect(throws: PresetError.self) { try library.find("rums") }
+    for wrong in ["rums", "@", "@@", "@1.10.0", "drums@", ""] {
+      #expect(throws: PresetError.self) { try library.find(wrong) }
+    }
     let list = library.list()
     #expect(list.count == 2 && list[0].shadowedBy == nil)
     #expect(list[1].shadowedBy == list[0].url)

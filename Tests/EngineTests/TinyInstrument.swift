@@ -18,14 +18,16 @@ func tinyInstrument(seed: UInt64 = 1, spread: Float = 1) throws -> Instrument {
 }
 
 /// Random probes for that network, made into a direction.
-func tinyDirection(_ instrument: Instrument, seed: UInt64 = 5) -> SteeringDirection {
+func tinyDirection(_ instrument: Instrument, seed: UInt64 = 5, sigma: Float = 1)
+  -> SteeringDirection
+{
   let config = instrument.languageModel.config
   let (L, H, D) = (config.layers, config.heads, config.hidden / config.heads)
   var random = TestRandom(seed: seed)
   let accuracy = (0..<L * H).map { _ in 0.7 + 0.2 * random.uniform() }
   let probes = ProbeSet(
     layers: L, heads: H, headDimension: D, theta: random.normal(L * H * D),
-    bias: random.normal(L * H), sigma: [Float](repeating: 1, count: L * H),
+    bias: random.normal(L * H), sigma: [Float](repeating: sigma, count: L * H),
     accuracyTrain: accuracy, accuracyTest: accuracy, meanDifference: random.normal(L * H * D))
   return SteeringDirection(
     probes: probes, options: DirectionOptions(monitors: 3),

@@ -31,6 +31,17 @@ struct ProbeTests {
     }
   }
 
+  @Test("power 0 makes all heads weigh the same, the worst too")
+  func powerNothing() {
+    let accuracy: [Float] = [0.5, 0.75, 1, 0.5]
+    let probes = ProbeSet(
+      layers: 2, heads: 2, headDimension: 1, theta: [1, 1, 1, 1], bias: accuracy,
+      sigma: [1, 1, 1, 1], accuracyTrain: accuracy, accuracyTest: accuracy,
+      meanDifference: [1, 1, 1, 1])
+    #expect(probes.softWeights(power: 0) == [1, 1, 1, 1])
+    #expect(probes.softWeights(power: 2) == [0, 0.25, 1, 0])
+  }
+
   @Test("heads that are all equally good weigh the same, and of equals the first are chosen")
   func ties() {
     let four = [Float](repeating: 0.5, count: 4)

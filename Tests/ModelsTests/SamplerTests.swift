@@ -65,6 +65,26 @@ struct SamplerTests {
     #expect(sampler.draw(logits.span, settings: settings, uniform: 0.99) == 1)
   }
 
+  @Test("missing numbers are told, and drawn from what there is")
+  func missing() {
+    var sampler = Sampler(cardinality: 4)
+    let none = [Float](repeating: .nan, count: 4)
+    let some: [Float] = [.nan, 1, .nan, 2]
+    for settings in [
+      SamplingSettings(topK: 0), SamplingSettings(topK: 2), SamplingSettings(temperature: 0),
+    ] {
+      let first = sampler.draw(none.span, settings: settings, uniform: 0.5)
+      let second = sampler.draw(some.span, settings: settings, uniform: 0.5)
+      #expect(first == 0 && [1, 3].contains(second))
+    }
+    let whole: [Float] = [1, -3, 0, 2]
+    let infinite: [Float] = [1, .infinity]
+    let found = [
+      Sampler.areFinite(whole.span), Sampler.areFinite(some.span), Sampler.areFinite(infinite.span),
+    ]
+    #expect(found == [true, false, false])
+  }
+
   @Test("guidance 1 leaves the text branch, 0 the other, 3 goes beyond")
   func guidance() {
     for (guidance, expected) in [(Float(1), Float(2)), (0, 1), (3, 4)] {

@@ -20,13 +20,13 @@ from transformers import MusicgenForConditionalGeneration
 
 from . import workspace
 from .adversarial import Discriminators
-from .codec_losses import MelDistance, si_sdr, waveform_error
+from .codec_losses import FineDistance, MelDistance, si_sdr, waveform_error
 from .data import STEP, Windows
 from .tokenise import codes_array
 
 MARGIN = 5          # codec steps on both sides
 AVERAGE = 0.998
-FIELDS = ("update", "seconds", "wave", "mel", "hinge", "feature", "si_sdr", "mel_validation")
+FIELDS = ("update", "seconds", "wave", "mel", "fine", "hinge", "feature", "si_sdr", "mel_validation", "fine_validation")
 
 
 class CodedWindows(Windows):
@@ -51,12 +51,12 @@ def inside(x):
 
 
 @torch.no_grad()
-def validate(decoder, held, mel):
-    """SI-SDR in dB and log-mel distance over held windows."""
+def validate(decoder, held, mel, fine):
+    """SI-SDR in dB, log-mel distance and the distance on a linear frequency axis, over held windows."""
     audio, latents = held
     y = torch.cat([decoder(part)[:, 0] for part in latents.split(16)])
     a, b = inside(audio), inside(y)
-    return dict(si_sdr=si_sdr(a, b).mean().item(), mel_validation=mel(a, b).item())
+    return dict(si_sdr=si_sdr(a, b).mean().item(), mel_validation=mel(a, b).item(), fine_validation=fine(a, b).item())
 
 
 def export(decoder, house, out):
@@ -83,6 +83,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rate", type=float, default=1e-3, help="learning rate at the start; it falls to a twentieth")
     parser.add_argument("--wave", type=float, default=1.0, help="weight of the waveform's error")
+    parser.add_argument("--fine", type=float, default=1.0, help="weight of the distance of log magnitudes on a linear frequency axis")
     parser.add_argument("--adversarial", type=float, default=0.0, help="share of the time, at its end, with discriminators")
     parser.add_argument("--resume", action="store_true", help="go on from decoder.pt in the work folder")
     parser.add_argument("--out")
@@ -91,7 +92,7 @@ def main():
     torch.manual_seed(12)
     codec = MusicgenForConditionalGeneration.from_pretrained(options.house).audio_encoder.float()
     tables = [layer.codebook.embed.float() for layer in codec.quantizer.layers]
-    decoder, mel, judges = codec.decoder, MelDistance(), Discriminators()
+    decoder, mel, fine, judges = codec.decoder, MelDistance(), FineDistance(), Discriminators()
     average = copy.deepcopy(decoder).requires_grad_(False)
     optimiser = torch.optim.Adam(decoder.parameters(), lr=options.rate, betas=(0.8, 0.99))
     judges_optimiser = torch.optim.Adam(judges.parameters(), lr=3e-4, betas=(0.5, 0.9))
@@ -109,7 +110,7 @@ def main():
     log = csv.DictWriter(open(os.path.join(options.work, "decoder.csv"), "a" if update else "w", buffering=1), FIELDS)
     if not update:
         log.writeheader()
-        print("before:", validate(average, held, mel), flush=True)
+        print("before:", validate(average, held, mel, fine), flush=True)
 
     def save():
         torch.save({name: thing.state_dict() for name, thing in kept_here.items()} | dict(update=update, spent=time.time() - begin), path + ".part")
@@ -124,8 +125,8 @@ def main():
             y = decoder(latents)[:, 0]
         y = inside(y.float())
         audio = inside(audio)
-        values = dict(wave=waveform_error(audio, y), mel=mel(audio, y))
-        loss = options.wave * values["wave"] + values["mel"]
+        values = dict(wave=waveform_error(audio, y), mel=mel(audio, y), fine=fine(audio, y))
+        loss = options.wave * values["wave"] + values["mel"] + options.fine * values["fine"]
         if share > 1 - options.adversarial:
             judges_optimiser.zero_grad(set_to_none=True)
             judges.loss(audio, y.detach()).backward()
@@ -146,14 +147,14 @@ def main():
             row = {name: round(sum(some) / len(some), 4) for name, some in sums.items()}
             sums = {}
             if update % 500 == 0:
-                row |= {name: round(value, 4) for name, value in validate(average, held, mel).items()}
+                row |= {name: round(value, 4) for name, value in validate(average, held, mel, fine).items()}
             log.writerow(row | dict(update=update, seconds=round(now)))
             print(update, f"{now:.0f} s", row, flush=True)
         if time.time() - saved > 120:
             save()
             saved = time.time()
     save()
-    print("after:", validate(average, held, mel), flush=True)
+    print("after:", validate(average, held, mel, fine), flush=True)
     if options.out:
         export(average, options.house, options.out)
 
