@@ -10,6 +10,22 @@
 
 internal import Foundation
 package import Kernels
+package import Reporting
+
+/// Why music cannot go on.
+package enum ContinuationError: Explained {
+  /// The logits of a step were no numbers any more.
+  case noNumbers(step: Int)
+
+  package var kind: FailureKind { .software }
+  package var problem: String {
+    switch self {
+    case .noNumbers(let step):
+      "the model's numbers broke at step \(step): they are no numbers any more"
+    }
+  }
+  package var remedy: String { "turn knobs, their dose or the guidance down" }
+}
 
 /// A rendering under way, from sound and words to sound, in one pass. Used from one thread.
 package final class Continuation {
@@ -60,12 +76,16 @@ package final class Continuation {
   ///   - afterStep: called behind every step of the generator, for readings and progress; may throw to
   ///     stop.
   ///   - sound: takes the sound in order, prompt first.  // (channels, samples)
+  /// - Throws: `ContinuationError`, and what the closures throw.
   package func run(
     afterStep: (CodeGenerator) throws -> Void, sound: ([[Float]]) throws -> Void
   ) throws {
     generator.prefill()
     while generator.wholeFrames < frames {
       generator.step()
+      guard !generator.isBroken else {
+        throw ContinuationError.noNumbers(step: generator.nextStep - 1)
+      }
       try afterStep(generator)
       while generator.wholeFrames - decodedFrames >= Self.blockFrames {
         try decode(Self.blockFrames, sound)

@@ -1,8 +1,9 @@
 import Foundation
 import Kernels
-import Models
 import TestSupport
 import Testing
+
+@testable import Models
 
 @Suite("Continuation")
 struct ContinuationTests {
@@ -42,6 +43,35 @@ struct ContinuationTests {
   func empty() throws {
     let (sound, codes, _) = try make("mono", prompt: [[]], newFrames: 0)
     #expect(sound == [[]] && codes.isEmpty)
+  }
+
+  @Test("numbers that break stop the work, with the step")
+  func broken() throws {
+    let model = try MusicGen(folder: fixture("MusicGen/mono/model"))
+    let config = model.languageModel.config
+    let (count, dimension) = (config.layers * config.heads, config.hidden / config.heads)
+    let accuracy = (0..<count).map { 0.6 + 0.01 * Float($0) }
+    let ones = [Float](repeating: 1, count: count * dimension)
+    // A push that is finite by itself and infinite at this dose.
+    let probes = ProbeSet(
+      layers: config.layers, heads: config.heads, headDimension: dimension, theta: ones,
+      bias: accuracy, sigma: [Float](repeating: 3e38, count: count), accuracyTrain: accuracy,
+      accuracyTest: accuracy, meanDifference: ones)
+    let steering = Steering(layers: config.layers, width: config.hidden)
+    steering.place(
+      SteeringDirection(
+        probes: probes, options: DirectionOptions(),
+        projections: model.languageModel.layers.map(\.attentionOutput), pool: pool), slot: 0)
+    steering.settings[0].strength = 2
+    steering.settings[0].alpha = 100
+    let continuation = try Continuation(
+      model: model, prompt: [[]], text: nil, newFrames: 20, settings: SamplingSettings(),
+      steering: steering, pool: pool)
+    var sounds = 0
+    #expect(throws: ContinuationError.self) {
+      try continuation.run(afterStep: { _ in }) { _ in sounds += 1 }
+    }
+    #expect(sounds == 0)
   }
 
   @Test("what `afterStep` throws stops the work")
