@@ -16,16 +16,13 @@ struct SavedStateTests {
   /// Asks for a value.
   private func number(_ address: String, _ socket: PacketSocket) throws -> Double {
     socket.send(OSCMessage(address).packet ?? Data())
-    for _ in 0..<50 {
-      guard let packet = socket.receive(within: 20), let answer = OSCMessage(packet: packet) else {
-        break
-      }
+    while true {
+      let packet = try #require(socket.receive(within: 60), "no answer from \(address)")
+      let answer = try #require(OSCMessage(packet: packet))
       if answer.path == "/reply", answer.arguments.first?.text == address {
         return try #require(answer.arguments[1].number)
       }
     }
-    Issue.record("no answer from \(address)")
-    return .nan
   }
 
   /// State number `count`: the seed and eight knobs say it, so that a mixture of two states shows.
@@ -62,22 +59,26 @@ struct SavedStateTests {
       let seed = Int(try number("/sampling/seed", socket))
       #expect(acknowledged <= seed && seed <= sent, "round \(round): \(seed)")
       if round > 0 {
+        // Without a state, knobs are where they are at first, at 5.
+        let wanted = seed == 0 ? 500 : seed % 10_000
         for slot in 1...AddressTable.slots {
           let alpha = try number("/knob/\(slot)/alpha", socket)
-          #expect(Int((alpha * 100).rounded()) == seed % 10_000, "round \(round), slot \(slot)")
+          #expect(Int((alpha * 100).rounded()) == wanted, "round \(round), slot \(slot)")
         }
-        // The loader tidies up, when it comes to it.
-        let end = ContinuousClock.now + .seconds(20)
+        // The loader tidies up, when it comes to it. A daemon killed before its first state was on the disk
+        // leaves none.
+        let whole: [[String]] = acknowledged == 0 ? [[], ["live.json"]] : [["live.json"]]
+        let end = ContinuousClock.now + .seconds(60)
         var names: [String] = []
         repeat {
-          names = try FileManager.default.contentsOfDirectory(atPath: states.path)
+          names = (try? FileManager.default.contentsOfDirectory(atPath: states.path)) ?? []
           usleep(20_000)
-        } while names != ["live.json"] && ContinuousClock.now < end
-        #expect(names == ["live.json"], "round \(round)")
+        } while !whole.contains(names) && ContinuousClock.now < end
+        #expect(whole.contains(names), "round \(round): \(names)")
       }
       guard round < rounds else { break }
       let process = daemon.processIdentifier
-      let moment = UInt32.random(in: 5_000...400_000)
+      let moment = round == 0 ? 0 : UInt32.random(in: 5_000...400_000)
       let killed = Atomic<Bool>(false)
       let killer = Thread {
         usleep(moment)
@@ -103,8 +104,11 @@ struct SavedStateTests {
       }
       // States are saved one after another, so as many as were answered are on the disk; what came later
       // may be or not. From here on, count from what was sent.
-      let file = try StateFile.load(states.appendingPathComponent("live.json"))
-      let kept = try #require(file.first { $0.address == "/sampling/seed" }?.value.number)
+      let file = states.appendingPathComponent("live.json")
+      let kept =
+        FileManager.default.fileExists(atPath: file.path)
+        ? try #require(
+          try StateFile.load(file).first { $0.address == "/sampling/seed" }?.value.number) : 0
       #expect(Int(kept) >= acknowledged && Int(kept) <= sent, "round \(round): \(kept)")
       // What was lost was not said to be kept: the count goes on behind what is there.
       (acknowledged, sent) = (Int(kept), Int(kept))
