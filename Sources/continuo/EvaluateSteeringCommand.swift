@@ -17,8 +17,14 @@ struct EvaluateSteeringCommand: ParsableCommand {
       nothing with the model. Every finished cell is kept in --out, so that an interrupted run goes on; more \
       suites can be added later. Results: report.txt, report.json, report.html, and a picture or two of each table.
 
-      Suites: dose (grid over alpha and period on validation prompts, chosen once per model), continuation, \
-      removal, several, ablation, pairs, text, recorded, drift.
+      Suites: dose (grid over alpha, period and direction on validation prompts, chosen once per model), \
+      continuation, removal, several, ablation, pairs, text, recorded, drift.
+
+      The suite dose also writes steering.json: put it into the model's folder, and knobs taught on the model get \
+      that dose.
+
+      More clips of a cell begin where fewer ended: the same command with a larger --clips adds to what is there, \
+      best in steps of 16.
 
       Example: continuo evaluate steering --catalogue songs --bundle drums --bundle bass --out figures \\
                  --suite dose --suite continuation --clips 200 --seconds 20
@@ -41,8 +47,18 @@ struct EvaluateSteeringCommand: ParsableCommand {
   var validationClips = 32
   @Option(help: "Seconds of new music per clip.") var seconds = 20.0
   @Option(name: .customLong("prompt-seconds"), help: "Seconds of prompt.") var promptSeconds = 3.0
-  @Option(help: "A dose of the grid, ALPHA/PERIOD; may be repeated.") var dose: [String] = []
-  @Option(help: "Use this dose, ALPHA/PERIOD, instead of choosing one.") var chosen: String?
+  @Option(help: "A dose of the grid, ALPHA/PERIOD[/DIRECTION]; may be repeated.") var dose:
+    [String] = []
+  @Option(
+    help: """
+      The dose of the other suites, ALPHA/PERIOD[/DIRECTION]; default: what the suite dose chooses, \
+      or else what the bundles name.
+      """) var chosen: String?
+  @Option(
+    help: """
+      Make only rows of this name in the tables of prompts and text; “chosen” for SMITIN at the dose of --chosen; \
+      repeated.
+      """) var row: [String] = []
   @Option(
     name: .customLong("learn-from"),
     help: "Catalogue that teaches the suite pairs; default: the shipped one.")
@@ -55,6 +71,7 @@ struct EvaluateSteeringCommand: ParsableCommand {
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(help: "The folder for cells and reports.") var out: String
+  @Option(help: "Another name for the reports in --out than “report”.") var report = "report"
   @Flag(help: "The report as JSON on standard output.") var json = false
 
   func run() throws {
@@ -65,6 +82,10 @@ struct EvaluateSteeringCommand: ParsableCommand {
         option: "--clips, --validation-clips, --seconds or --prompt-seconds",
         value: "\(clips), \(validationClips), \(seconds), \(promptSeconds)",
         expected: "clips from 1, 1 to 600 seconds, prompts of 0.5 to 20 seconds")
+    }
+    guard !report.isEmpty, !report.contains("/"), !report.hasPrefix(".") else {
+      throw CommandError.badValue(
+        option: "--report", value: report, expected: "a plain name, such as continuation")
     }
     let loaded = try machine.load()
     let judge = try Recogniser(
@@ -119,59 +140,43 @@ struct EvaluateSteeringCommand: ParsableCommand {
       fingerprint: loaded.reader.fingerprint + judge.digest,
       teacher: teacher, pool: loaded.pool)
     runner.listening = listen
+    let suites = suite.isEmpty ? [.dose, .continuation, .removal] : suite
     var evaluation = SteeringEvaluation(
       runner: runner, traits: traits,
-      suites: suite.isEmpty ? [.dose, .continuation, .removal] : suite,
+      suites: suites,
       clips: clips, validationClips: validationClips, seconds: seconds, seed: seed,
       doses: try (dose.isEmpty ? Dose.grid : dose.map(Dose.init(text:))),
-      chosen: try chosen.map(Dose.init(text:)))
+      chosen: try chosen.map(Dose.init(text:))
+        ?? (suites.contains(.dose) ? nil : named(by: knobs.filter { traits.contains($0.trait.id) }))
+    )
+    evaluation.rows = row.flatMap { name in
+      guard name == "chosen", let dose = evaluation.chosen else { return [name] }
+      return ["smitin \(dose.name)", "smitin −\(dose.name)"]
+    }
     evaluation.driftSeconds = driftSeconds
     evaluation.driftClips = driftClips
+    let name = self.report
     let report = try evaluation.run(model: loaded.identity.name) { partial in
-      try partial.write(to: folder)
+      try partial.write(to: folder, name: name)
     }
-    try report.write(to: folder)
+    try report.write(to: folder, name: name)
+    if suites.contains(.dose), let dose = report.dose { try dose.write(to: folder) }
     if json { try printJSON(report) } else { print(report.text) }
+  }
+
+  /// The dose that all bundles name; nil, so that one has to be chosen, where they differ.
+  private func named(by knobs: [PresetKnob]) -> Dose? {
+    let doses = knobs.map { knob in
+      let defaults = knob.trait.defaults
+      return Dose(
+        alpha: defaults.alpha, period: defaults.period, direction: defaults.direction)
+    }
+    guard let first = doses.first, doses.allSatisfy({ $0 == first }) else { return nil }
+    return first
   }
 }
 
 /// A part of the tables.
 enum EvaluationSuite: String, CaseIterable, ExpressibleByArgument {
   case dose, continuation, removal, several, ablation, pairs, text, recorded, drift
-}
-
-/// α and period.
-struct Dose: Codable, Equatable {
-  var alpha: Float
-  var period: Int
-
-  init(alpha: Float, period: Int) {
-    self.alpha = alpha
-    self.period = period
-  }
-
-  /// "20/1"
-  init(text: String) throws {
-    let parts = text.split(separator: "/")
-    guard parts.count == 2, let alpha = Float(parts[0]), let period = Int(parts[1]),
-      (0.001...1000).contains(alpha), (1...500).contains(period)
-    else {
-      throw CommandError.badValue(
-        option: "--dose or --chosen", value: text, expected: "ALPHA/PERIOD such as 20/1")
-    }
-    self.init(alpha: alpha, period: period)
-  }
-
-  /// Energy per second at full gain, but for a factor.
-  var energy: Double { Double(alpha) * Double(alpha) / Double(period) }
-  /// What a knob at strength 2 gives.
-  var doubled: Dose { Dose(alpha: 2 * alpha, period: period) }
-  var name: String { "α \(String(format: "%g", alpha)) s \(period)" }
-
-  /// From the paper's to sixteen times it.
-  static let grid = [
-    Dose(alpha: 5, period: 5), Dose(alpha: 10, period: 5), Dose(alpha: 20, period: 5),
-    Dose(alpha: 40, period: 5), Dose(alpha: 5, period: 1), Dose(alpha: 10, period: 1),
-    Dose(alpha: 20, period: 1), Dose(alpha: 40, period: 1),
-  ]
 }

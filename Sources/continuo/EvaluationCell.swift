@@ -14,6 +14,21 @@ struct CellPlan: Codable, Equatable {
     case nothing
   }
 
+  /// What the model is told; with guidance. “X” stands for the targets' names.
+  enum Words: String, Codable {
+    case none
+    /// “add X”: the paper's words, none of which but X stands in a caption of training here.
+    case add
+    /// “X”: as a caption it says that nothing else sounds.
+    case name
+    /// “no X”
+    case no
+    /// What sounds in the prompt besides X, style, tempo and key: a caption as those of training.
+    case own
+    /// The same, and X.
+    case ownAndName = "own+name"
+  }
+
   /// Which table it belongs to: "continuation", "removal", "text", …
   var suite: String
   /// The row's name: "smitin α 5 s 5".
@@ -31,9 +46,7 @@ struct CellPlan: Codable, Equatable {
   var hardHeads = 48
   /// Hard weights under smitin.
   var usesHardWeights = false
-  /// The text: "" for none, "add" for the targets' names, "no" for those with "no" before each, "tags" for the
-  /// song's, "tags+add" for both.
-  var text = ""
+  var text: Words = .none
   var start: Start = .without
   var clips: Int
   var seconds: Double
@@ -46,12 +59,17 @@ struct CellPlan: Codable, Equatable {
   var isOfSongs: Bool?
   /// The fingerprint of the model and its codec, so that other weights do not find these cells.
   var model: String?
+  /// The same for the targets' probes.
+  var probes: [String]?
 
-  /// A file name of its own.
+  /// A file name of its own. How many clips there are is no part of it: the first ones are the same of any number. Of
+  /// songs it is, since their windows are spread over all there are.
   var key: String {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
-    let data = (try? encoder.encode(self)) ?? Data()
+    var plan = self
+    if isOfSongs != true { plan.clips = 0 }
+    let data = (try? encoder.encode(plan)) ?? Data()
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in data { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
     let name = (["\(suite)", method] + targets).joined(separator: "-").lowercased()
@@ -99,6 +117,15 @@ struct CellFigures: Codable {
   }
   /// Presence by the outside judge.
   var presence: Double { mean { $0.presence.reduce(0, +) / Float(max($0.presence.count, 1)) } }
+  /// Standard error of `presence` over the clips; NaN for fewer than two.
+  var presenceError: Double {
+    let values = clips.map { Double($0.presence.reduce(0, +) / Float(max($0.presence.count, 1))) }
+      .filter(\.isFinite)
+    guard values.count > 1 else { return .nan }
+    let mean = values.reduce(0, +) / Double(values.count)
+    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    return (squares / Double(values.count - 1) / Double(values.count)).squareRoot()
+  }
   var similarity: Double { mean(\.similarity) }
   var gain: Double { mean(\.gain) }
   /// Share of the clips in which every target's rate is above one half.

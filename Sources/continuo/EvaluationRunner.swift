@@ -9,79 +9,6 @@ import Kernels
 import Models
 import Reporting
 
-/// Material for prompts: songs whose activity is known.
-struct PromptSongs {
-  let catalogues: [ActivityCatalogue]
-  let codebooks: Int
-  /// Length of a prompt in steps.
-  let frames: Int
-  /// Share of a prompt in which each target sounds at least, when it is to sound.
-  var leastShare = 0.0
-
-  struct Prompt {
-    var track: String
-    var codes: [Int32]
-    var tags: String
-  }
-
-  /// One prompt per song in which the targets all sound, or none of them does.
-  ///
-  /// Songs alternate between validation and examination by their place among the held-out ones.
-  func prompts(targets: [String], present: Bool, isValidation: Bool, count: Int) throws -> [Prompt]
-  {
-    var found: [Prompt] = []
-    func held(_ catalogue: ActivityCatalogue) -> [ActivityCatalogue.Track] {
-      catalogue.tracks.filter { $0.split == "test" || $0.split == "validation" }
-    }
-    // Songs that taught the model examine nothing, unless there are no others.
-    let areHeld = catalogues.contains { !held($0).isEmpty }
-    for catalogue in catalogues {
-      let songs = areHeld ? held(catalogue) : catalogue.tracks
-      for (index, track) in songs.enumerated() where (index % 4 == 3) == isValidation {
-        let codes = try catalogue.codes(track, codebooks: codebooks)
-        let total = codes.count / codebooks
-        let starts = targets.map { target -> Set<Int> in
-          let windows = ActivityCatalogue.windows(track, target, total: total, frames: frames)
-          return Set(present ? windows.with : windows.without)
-        }
-        guard let first = starts.first else { continue }
-        let common = starts.dropFirst().reduce(first) { $0.intersection($1) }
-        // Something else must sound: silence says nothing about the song.
-        let usable = common.sorted().filter { start in
-          func share(_ group: String) -> Double {
-            ActivityCatalogue.share(track, group, start..<start + frames)
-          }
-          return catalogue.groups.contains { group in
-            (present || !targets.contains(group)) && share(group) > 0.5
-          } && (!present || targets.allSatisfy { share($0) >= leastShare })
-        }
-        for start in evenly(usable, 2) {
-          let range = start * codebooks..<(start + frames) * codebooks
-          found.append(
-            Prompt(
-              track: track.id, codes: Array(codes[range]),
-              tags: (track.tags ?? []).joined(separator: ", ")))
-        }
-      }
-    }
-    // One window of every song before second windows.
-    var seen: [String: Int] = [:]
-    let ranked = found.map { prompt -> (Int, Prompt) in
-      seen[prompt.track, default: 0] += 1
-      return (seen[prompt.track] ?? 0, prompt)
-    }
-    let sorted = ranked.enumerated().sorted {
-      ($0.element.0, $0.offset) < ($1.element.0, $1.offset)
-    }
-    guard !sorted.isEmpty else {
-      throw ProbeMaterialError.tooLittle(
-        what: "prompts \(present ? "with" : "without") \(targets.joined(separator: ", "))",
-        found: 0, needed: 1)
-    }
-    return (0..<count).map { sorted[$0 % sorted.count].element.1 }
-  }
-}
-
 /// Runs cells.
 final class EvaluationRunner {
   let model: MusicGen
@@ -98,6 +25,7 @@ final class EvaluationRunner {
   /// Clips of every newly made cell that are kept to listen to.
   var listening = 0
   private var directions: [String: SteeringDirection] = [:]
+  private var store: CellStore { CellStore(folder: folder, embedding: judge.embedding) }
 
   /// Clips made side by side.
   static let atOnce = 16
@@ -124,37 +52,62 @@ final class EvaluationRunner {
   {
     var plan = plan
     plan.model = fingerprint
-    if let known = remembered(plan) { return known }
-    var figures = CellFigures(plan: plan, clips: [])
+    plan.probes = try plan.targets.map { try probesName($0) }
     if plan.isOfSongs == true {
+      if let known = store.read(plan, part: "songs") { return known }
+      var figures = CellFigures(plan: plan, clips: [])
       try measureSongs(plan, &figures, progress: progress)
-      try remember(figures)
+      try store.write(figures, part: "songs")
       return figures
     }
-    var start = 0
-    while start < plan.clips {
-      let end = min(start + Self.atOnce, plan.clips)
-      try make(plan, start..<end, &figures) { share in
-        try progress((Double(start) + share * Double(end - start)) / Double(plan.clips))
+    var figures = CellFigures(plan: plan, clips: [])
+    for start in stride(from: 0, to: plan.clips, by: Self.atOnce) {
+      let range = start..<min(start + Self.atOnce, plan.clips)
+      let name = "\(range.lowerBound + 1)-\(range.upperBound)"
+      var part = CellFigures(plan: plan, clips: [])
+      if let known = store.read(plan, part: name) {
+        part = known
+      } else {
+        try make(plan, range, &part) { share in
+          try progress((Double(start) + share * Double(range.count)) / Double(plan.clips))
+        }
+        try store.write(part, part: name)
       }
-      start = end
+      figures.clips += part.clips
+      figures.embeddings += part.embeddings
+      figures.gainOverTime = figures.gainOverTime ?? part.gainOverTime
     }
-    try remember(figures)
     return figures
   }
 
-  /// The judge's embeddings of real songs in which a target sounds, through the codec.
-  func reference(_ target: String, clips: Int, seconds: Double) throws -> GaussianFit {
-    var fit = GaussianFit(dimension: judge.embedding)
-    let plan = PromptSongs(
-      catalogues: songs.catalogues, codebooks: songs.codebooks, frames: Int(seconds * 50))
-    let prompts = try plan.prompts(
-      targets: [target], present: true, isValidation: false, count: clips)
-    var seen = Set<String>()
-    for prompt in prompts where seen.insert(prompt.track).inserted {
-      let sound = try model.decode(prompt.codes, pool: pool)
-      for vector in judge.hear(sound[0]).embeddings { fit.add(vector) }
+  /// Windows of real songs that distances are measured to, at most, and their length in seconds.
+  static let reference = (clips: 100, seconds: 10.0)
+
+  /// The judge's embeddings of real songs in which a target sounds, through the codec; the same for every cell.
+  func reference(_ target: String) throws -> GaussianFit {
+    var plan = CellPlan(
+      suite: "reference", method: "songs", targets: [target], clips: Self.reference.clips,
+      seconds: Self.reference.seconds)
+    plan.isOfSongs = true
+    plan.model = fingerprint
+    var figures = CellFigures(plan: plan, clips: [])
+    if let known = store.read(plan, part: "songs") {
+      figures = known
+    } else {
+      let frames = Int(plan.seconds * 50)
+      let source = PromptSongs(
+        catalogues: songs.catalogues, codebooks: songs.codebooks, frames: frames)
+      var seen = Set<String>()
+      for prompt in try source.prompts(
+        targets: [target], present: true, isValidation: false, count: plan.clips)
+      where seen.insert(prompt.track).inserted {
+        figures.embeddings += judge.hear(try model.decode(prompt.codes, pool: pool)[0]).embeddings
+          .flatMap { $0 }
+      }
+      try store.write(figures, part: "songs")
     }
+    var fit = GaussianFit(dimension: judge.embedding)
+    fit.add(figures.embeddings)
     return fit
   }
 
@@ -301,6 +254,12 @@ final class EvaluationRunner {
     }
   }
 
+  /// Names the probes of a target: knobs that were taught anew do not find the cells of the old ones.
+  private func probesName(_ target: String) throws -> String {
+    let data = try knob(target).bundle.files.contents["probes.safetensors"] ?? Data()
+    return PresetFiles.digest(data)
+  }
+
   /// The knob that steers a target.
   func knob(_ target: String) throws -> PresetKnob {
     guard let knob = knobs.first(where: { $0.trait.id == target }) else {
@@ -312,49 +271,13 @@ final class EvaluationRunner {
   private func text(_ plan: CellPlan, _ prompt: PromptSongs.Prompt) -> String {
     let names = plan.targets.joined(separator: ", ")
     switch plan.text {
-    case "add": return names
-    case "no": return plan.targets.map { "no \($0)" }.joined(separator: ", ")
-    case "tags": return prompt.tags
-    case "tags+add": return prompt.tags.isEmpty ? names : "\(prompt.tags), \(names)"
-    default: return ""
+    case .none: return ""
+    case .add: return "add " + names
+    case .name: return names
+    case .no: return plan.targets.map { "no \($0)" }.joined(separator: ", ")
+    case .own: return prompt.caption.without
+    case .ownAndName: return prompt.caption.with
     }
-  }
-
-  // MARK: what is kept
-
-  private func remembered(_ plan: CellPlan) -> CellFigures? {
-    let place = folder.appendingPathComponent("cells/\(plan.key)")
-    guard let data = try? Data(contentsOf: place.appendingPathExtension("json")),
-      var known = try? Self.decoder.decode(CellFigures.self, from: data), known.plan == plan,
-      let store = try? TensorStore(file: place.appendingPathExtension("safetensors")),
-      let embeddings = try? store.tensor("embeddings").floats()
-    else { return nil }
-    known.embeddings = embeddings
-    return known
-  }
-
-  private func remember(_ figures: CellFigures) throws {
-    let cells = folder.appendingPathComponent("cells")
-    try? FileManager.default.createDirectory(at: cells, withIntermediateDirectories: true)
-    let place = cells.appendingPathComponent(figures.plan.key)
-    try SafetensorsWriter.write(
-      [
-        SafetensorsWriter.Entry(
-          name: "embeddings",
-          shape: [figures.embeddings.count / judge.embedding, judge.embedding],
-          floats: figures.embeddings)
-      ], to: place.appendingPathExtension("safetensors"))
-    let encoder = JSONEncoder()
-    encoder.nonConformingFloatEncodingStrategy = .convertToString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    try AtomicFile.write(try encoder.encode(figures), to: place.appendingPathExtension("json"))
-  }
-
-  private static var decoder: JSONDecoder {
-    let decoder = JSONDecoder()
-    decoder.nonConformingFloatDecodingStrategy = .convertFromString(
-      positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return decoder
   }
 }
 

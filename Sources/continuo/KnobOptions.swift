@@ -7,6 +7,7 @@ import Models
 import Reporting
 
 extension SteeringMethod: ExpressibleByArgument {}
+extension DirectionKind: ExpressibleByArgument {}
 
 struct KnobOptions: ParsableArguments {
   @Option(

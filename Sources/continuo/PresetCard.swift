@@ -26,7 +26,7 @@ enum PresetCard {
       let d = trait.defaults
       lines.append(
         "| \(trait.id) | \(trait.ends.map { printable($0) }.joined(separator: " … ")) "
-          + "| \(d.method.rawValue), alpha \(String(format: "%g", d.alpha)), every \(d.period) steps "
+          + "| \(d.method.rawValue), alpha \(String(format: "%g", d.alpha)), every \(d.period == 1 ? "step" : "\(d.period) steps")\(d.direction == .meanDifference ? ", mean difference" : "") "
           + "| \(percent(trait.accuracy?.bestTest)) | \(percent(trait.accuracy?.monitors)) "
           + "| \(trait.training?.segments.map { "\($0)" } ?? "–") of \(trait.training?.tracks.map { "\($0)" } ?? "–") |"
       )

@@ -42,6 +42,7 @@ struct PresetReport: Encodable {
     var alpha: Float
     var period: Int
     var method: String
+    var direction: String
     /// Held-out accuracy of the best head, 0 … 1.
     var bestAccuracy: Float
   }
@@ -84,7 +85,7 @@ struct PresetReport: Encodable {
       Trait(
         id: trait.id, label: printable(trait.label), ends: trait.ends.map { printable($0) },
         alpha: trait.defaults.alpha, period: trait.defaults.period,
-        method: trait.defaults.method.rawValue,
+        method: trait.defaults.method.rawValue, direction: trait.defaults.direction.rawValue,
         bestAccuracy: bundle.probes[trait.id]?.accuracyTest.max() ?? 0)
     }
     guard let identity else { return }
@@ -116,7 +117,7 @@ struct PresetReport: Encodable {
       for trait in traits ?? [] {
         lines.append(
           "  knob         \(id)/\(trait.id)  “\(trait.label)”  \(trait.ends.joined(separator: " … "))  "
-            + "\(trait.method), alpha \(trait.alpha), every \(trait.period) steps, best head "
+            + "\(trait.method), alpha \(trait.alpha), every \(trait.period) steps, direction \(trait.direction), best head "
             + String(format: "%.1f %%", trait.bestAccuracy * 100))
       }
       if let description, !description.isEmpty { lines.append("  \(description)") }

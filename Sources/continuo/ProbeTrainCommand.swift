@@ -51,8 +51,7 @@ struct ProbeTrainCommand: ParsableCommand {
   @Option(help: "Where the sounds came from.") var data: String?
   @Option(name: .customLong("data-licence"), help: "Licence of the sounds.") var dataLicence:
     String?
-  @Option(help: "The dose at strength 1.") var alpha: Float = 5
-  @Option(help: "Steps from one push to the next.") var period = 5
+  @OptionGroup var strength: KnobDoseOptions
   @Option(help: "What the bundle does, for its readers.") var description = ""
   @OptionGroup var shipping: ShippingOptions
   @Flag(help: "The figures as JSON.") var json = false
@@ -85,6 +84,7 @@ struct ProbeTrainCommand: ParsableCommand {
         option: "--regularisation or --test-share", value: "\(regularisation), \(testShare)",
         expected: "a penalty above 0 and a share from 0 to below 1")
     }
+    try strength.check()
     if let pairs, pairs < 2 {
       throw CommandError.badValue(
         option: "--pairs", value: "\(pairs)", expected: "at least 2")
@@ -263,6 +263,8 @@ struct ProbeTrainCommand: ParsableCommand {
       try AtomicFile.write(Data(HeadMap.svg(maps).utf8), to: URL(fileURLWithPath: picture))
     }
     guard let out else { return }
+    let dose = try strength.dose(for: loaded.model)
+    let config = loaded.model.config.decoder
     var manifest = PresetManifest(
       id: id ?? "local.\(trait)", name: name ?? label ?? trait, version: version,
       model: loaded.identity, traits: [])
@@ -273,8 +275,10 @@ struct ProbeTrainCommand: ParsableCommand {
       var knob = PresetTrait(
         id: entry.id, label: entry.label,
         ends: ends.map { $0.split(separator: ",").map(String.init) } ?? [], tensors: entry.id)
-      knob.defaults.alpha = alpha
-      knob.defaults.period = period
+      knob.defaults.alpha = dose.alpha
+      knob.defaults.period = dose.period
+      knob.defaults.direction = dose.direction
+      knob.defaults.hardHeads = Dose.hardHeads(of: config)
       var training = PresetTrait.Training()
       training.segments = dataset.activations.count
       training.tracks = Set(dataset.activations.tracks).count

@@ -45,20 +45,29 @@ struct SteeringPicture {
     return svg(width: left + width + 24, height: bottom + 26, body)
   }
 
-  /// Presence against distance, means over the traits, doses of one method joined by a line; nil without distances.
+  /// Presence against distance (logarithmic), means over the traits, doses of one method joined by a line; nil without
+  /// distances.
   var price: String? {
     struct Point {
       var name: String
       var presence: Double
       var distance: Double
+      var x = 0.0
+      var y = 0.0
     }
-    let points = table.rows.map {
+    var points = table.rows.map {
       Point(name: $0.name, presence: $0.mean(\.presence), distance: $0.mean(\.distance))
-    }.filter { $0.presence.isFinite && $0.distance.isFinite }
-    guard points.count > 1, let most = points.map(\.distance).max(), most > 0 else { return nil }
-    let (left, top, width, height) = (56.0, 48.0, 560.0, 320.0)
-    func x(_ point: Point) -> Double { left + point.presence * width }
-    func y(_ distance: Double) -> Double { top + height * (1 - distance / (1.1 * most)) }
+    }.filter { $0.presence.isFinite && $0.distance.isFinite && $0.distance > 0 }
+    guard points.count > 1, let most = points.map(\.distance).max(),
+      let least = points.map(\.distance).min()
+    else { return nil }
+    let (left, top, width, height) = (56.0, 48.0, 620.0, 380.0)
+    let (low, high) = (log(least / 1.3), log(most * 1.3))
+    func y(_ distance: Double) -> Double { top + height * (high - log(distance)) / (high - low) }
+    for index in points.indices {
+      points[index].x = left + points[index].presence * width
+      points[index].y = y(points[index].distance)
+    }
     var body = heading(
       table.title, left: 12, "presence against Fréchet distance, means of the traits")
     for share in [0, 0.25, 0.5, 0.75, 1] {
@@ -66,31 +75,47 @@ struct SteeringPicture {
       body += label(
         "\(Int(share * 100)) %", left + share * width, top + height + 15, anchor: "middle")
     }
-    for part in [0, 0.25, 0.5, 0.75, 1] {
-      body += rule(left, y(part * most), left + width, y(part * most), "#ddd")
-      body += label(text(part * most), left - 6, y(part * most) + 4, anchor: "end")
+    for tick in Self.ticks(from: exp(low), to: exp(high)) {
+      body += rule(left, y(tick), left + width, y(tick), "#ddd")
+      body += label(text(tick), left - 6, y(tick) + 4, anchor: "end")
     }
     body += label("presence", left + width / 2, top + height + 32, anchor: "middle")
-    for (index, family) in ["iti α", "smitin α"].enumerated() {
-      let doses = points.filter { $0.name.hasPrefix(family) && !$0.name.hasSuffix("text") }
-        .sorted { $0.presence < $1.presence }
-      let line = doses.map { "\(text(x($0))),\(text(y($0.distance)))" }.joined(separator: " ")
-      body += """
-        <polyline points="\(line)" fill="none" stroke="\(Self.colours[index])"/>
+    for index in Self.families.indices {
+      for isOther in [false, true] {
+        let doses = points.filter {
+          family($0.name) == index && $0.name.hasSuffix("mean difference") == isOther
+        }.sorted { $0.presence < $1.presence }
+        guard doses.count > 1 else { continue }
+        let line = doses.map { "\(text($0.x)),\(text($0.y))" }.joined(separator: " ")
+        body += """
+          <polyline points="\(line)" fill="none" stroke="\(Self.colours[index])"\(
+            isOther ? " stroke-dasharray=\"4 3\"" : "")/>
 
-        """
+          """
+      }
     }
-    for point in points {
-      let family =
-        point.name.hasPrefix("iti α")
-        ? 0 : point.name.hasPrefix("smitin") && !point.name.hasSuffix("text") ? 1 : 2
-      body += mark(family, x(point), y(point.distance))
-      let isRight = point.presence > 0.75
-      body += label(
-        point.name, x(point) + (isRight ? -8 : 8), y(point.distance) - 6,
-        anchor: isRight ? "end" : "start")
+    let names = LabelPlacement(
+      frame: (left, top, left + width, top + height), marks: points.map { ($0.x, $0.y) }
+    ).places(for: points.map(\.name))
+    for (point, place) in zip(points, names) {
+      if place.isFar { body += rule(point.x, point.y, place.nearX, place.nearY, "#999") }
+      body += mark(family(point.name), point.x, point.y)
+      body += label(point.name, place.x, place.baseline)
     }
     return svg(width: left + width + 24, height: top + height + 44, body)
+  }
+
+  /// Beginnings of names whose doses are joined.
+  private static let families = ["iti α", "smitin α"]
+
+  private func family(_ name: String) -> Int {
+    name.contains("text") ? 2 : Self.families.firstIndex { name.hasPrefix($0) } ?? 2
+  }
+
+  /// 1, 2, 5, 10, 20, … between two numbers above 0.
+  private static func ticks(from low: Double, to high: Double) -> [Double] {
+    (-3...6).flatMap { power in [1, 2, 5].map { $0 * pow(10, Double(power)) } }
+      .filter { $0 >= low && $0 <= high }
   }
 
   // MARK: parts

@@ -15,6 +15,8 @@ struct SteeringReport: Codable {
     var clips: Int
     /// Fréchet distance of the judge's embeddings to real songs with the trait.
     var distance: Double?
+    /// Standard error of the presence.
+    var error: Double?
     var together: Double?
     var heardTogether: Double?
     var gainOverTime: [Float]?
@@ -40,6 +42,13 @@ struct SteeringReport: Codable {
       let values = entries.compactMap(value).filter(\.isFinite)
       return values.isEmpty ? .nan : values.reduce(0, +) / Double(values.count)
     }
+
+    /// Standard error of the mean presence of the traits, whose clips are others; nil where it is not known.
+    var error: Double? {
+      let values = entries.compactMap(\.error).filter(\.isFinite)
+      guard !values.isEmpty, values.count == entries.count else { return nil }
+      return values.reduce(0) { $0 + $1 * $1 }.squareRoot() / Double(values.count)
+    }
   }
 
   struct Table: Codable {
@@ -57,13 +66,13 @@ struct SteeringReport: Codable {
   var correlation: [String: Double] = [:]
 
   /// The columns of a table and how they are shown.
-  private func columns(_ table: Table) -> [(
+  func columns(_ table: Table) -> [(
     title: String, value: (Entry) -> Double?, scale: Double
   )] {
     var columns: [(String, (Entry) -> Double?, Double)] = [
       ("success %", { $0.success }, 100), ("presence %", { $0.presence }, 100),
       ("distance", { $0.distance }, 1), ("similarity", { $0.similarity }, 1),
-      ("gain", { $0.gain }, 1),
+      ("gain", { $0.gain }, 1), ("± presence", { $0.error }, 100),
     ]
     if table.rows.contains(where: { $0.entries.contains { $0.together != nil } }) {
       columns += [
@@ -116,7 +125,7 @@ struct SteeringReport: Codable {
     return lines.joined(separator: "\n")
   }
 
-  private var heading: String {
+  var heading: String {
     let dose = dose.map { ", chosen dose \($0.name)" } ?? ""
     return
       "Steering of model \(printable(model)): \(clips) clips of \(String(format: "%g", seconds)) s per cell\(dose)"
@@ -170,24 +179,27 @@ struct SteeringReport: Codable {
       .replacingOccurrences(of: "<", with: "&lt;").replacingOccurrences(of: ">", with: "&gt;")
   }
 
-  /// Writes report.txt, report.json and report.html, and the pictures by themselves: continuation-presence.svg.
-  func write(to folder: URL) throws {
+  /// Writes report.txt, report.md, report.json and report.html, and the pictures by themselves: continuation-presence.svg.
+  /// - Parameter name: another beginning than “report”; the pictures' names then begin with it, too.
+  func write(to folder: URL, name: String = "report") throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(
       positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    try AtomicFile.write(Data((text + "\n").utf8), to: folder.appendingPathComponent("report.txt"))
-    try AtomicFile.write(
-      try encoder.encode(self), to: folder.appendingPathComponent("report.json"))
-    try AtomicFile.write(Data(html.utf8), to: folder.appendingPathComponent("report.html"))
+    func write(_ data: Data, _ end: String) throws {
+      try AtomicFile.write(data, to: folder.appendingPathComponent(end))
+    }
+    try write(Data((text + "\n").utf8), "\(name).txt")
+    try write(Data(markdown.utf8), "\(name).md")
+    try write(try encoder.encode(self), "\(name).json")
+    try write(Data(html.utf8), "\(name).html")
+    let start = name == "report" ? "" : "\(name)-"
     for table in tables {
       let word = table.title.lowercased().split { !$0.isLetter && !$0.isNumber }.first ?? "table"
       let picture = SteeringPicture(table: table)
-      try AtomicFile.write(
-        Data(picture.presence.utf8), to: folder.appendingPathComponent("\(word)-presence.svg"))
+      try write(Data(picture.presence.utf8), "\(start)\(word)-presence.svg")
       guard let price = picture.price else { continue }
-      try AtomicFile.write(
-        Data(price.utf8), to: folder.appendingPathComponent("\(word)-distance.svg"))
+      try write(Data(price.utf8), "\(start)\(word)-distance.svg")
     }
   }
 }

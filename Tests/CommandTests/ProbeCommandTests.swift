@@ -100,6 +100,39 @@ struct ProbeCommandTests {
     return try Data(contentsOf: folder.file("\(name).safetensors"))
   }
 
+  @Test("a knob gets the dose that its model asks for, but for what the command line says")
+  func doses() throws {
+    let own = folder.file("model")
+    try FileManager.default.copyItem(atPath: model, toPath: own.path)
+    func dose(_ more: String...) throws -> PresetTrait.Defaults {
+      let result = try runProgram(
+        "continuo",
+        [
+          "probe", "train", "--model", own.path, "--trait", "noise", "--positive", "with",
+          "--own-output", "--segment-seconds", "0.4", "--out", "noise",
+        ] + more, environment: environment, in: folder.url)
+      #expect(result.status == 0, "\(result.errors)")
+      return try PresetBundle(at: folder.file("noise")).manifest.traits[0].defaults
+    }
+    // The tiny model has four heads, far from a published size.
+    let small = try dose()
+    #expect(small.alpha == 20 && small.period == 1 && small.hardHeads == 1)
+    try Data(#"{"alpha": 3, "direction": "mean-difference", "period": 2}"#.utf8).write(
+      to: own.appendingPathComponent("steering.json"))
+    let named = try dose()
+    #expect(named.alpha == 3 && named.period == 2 && named.direction == .meanDifference)
+    let mixed = try dose("--alpha", "5", "--direction", "probe")
+    #expect(mixed.alpha == 5 && mixed.period == 2 && mixed.direction == .probe)
+    try Data("{}".utf8).write(to: own.appendingPathComponent("steering.json"))
+    let result = try runProgram(
+      "continuo",
+      [
+        "probe", "train", "--model", own.path, "--trait", "noise", "--positive", "with",
+        "--own-output", "--segment-seconds", "0.4", "--out", "other",
+      ], environment: environment, in: folder.url)
+    #expect(result.status == 65 && result.errors.contains("steering.json names no dose"))
+  }
+
   @Test("what cannot be learned from is refused in one line")
   func refusals() throws {
     func refused(_ arguments: [String], _ status: Int32, _ words: String) throws {
