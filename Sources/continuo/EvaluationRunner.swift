@@ -94,13 +94,8 @@ final class EvaluationRunner {
     if let known = store.read(plan, part: "songs") {
       figures = known
     } else {
-      let frames = Int(plan.seconds * 50)
-      let source = PromptSongs(
-        catalogues: songs.catalogues, codebooks: songs.codebooks, frames: frames)
       var seen = Set<String>()
-      for prompt in try source.prompts(
-        targets: [target], present: true, isValidation: false, count: plan.clips)
-      where seen.insert(prompt.track).inserted {
+      for prompt in try referenceWindows(plan) where seen.insert(prompt.track).inserted {
         figures.embeddings += judge.hear(try model.decode(prompt.codes, pool: pool)[0]).embeddings
           .flatMap { $0 }
       }
@@ -109,6 +104,21 @@ final class EvaluationRunner {
     var fit = GaussianFit(dimension: judge.embedding)
     fit.add(figures.embeddings)
     return fit
+  }
+
+  /// Windows with a target, shorter ones where no song has any of that length.
+  private func referenceWindows(_ plan: CellPlan) throws -> [PromptSongs.Prompt] {
+    func windows(_ seconds: Double) throws -> [PromptSongs.Prompt] {
+      try PromptSongs(
+        catalogues: songs.catalogues, codebooks: songs.codebooks, frames: Int(seconds * 50)
+      ).prompts(targets: plan.targets, present: true, isValidation: false, count: plan.clips)
+    }
+    var seconds = plan.seconds
+    while seconds > 1 {
+      if let found = try? windows(seconds) { return found }
+      seconds /= 2
+    }
+    return try windows(1)
   }
 
   // MARK: making

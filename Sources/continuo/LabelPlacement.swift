@@ -26,7 +26,9 @@ struct LabelPlacement {
   /// Half a mark.
   private static let mark = 6.0
   /// Distances from a mark to its name that are tried.
-  private static let rings: [Double] = [8, 16, 26, 38, 52, 68, 86]
+  private static let rings: [Double] = [
+    8, 16, 26, 38, 52, 68, 86, 106, 130, 160, 200, 250,
+  ]
 
   private struct Box {
     var left: Double

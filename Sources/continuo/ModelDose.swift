@@ -4,6 +4,7 @@
 // model's folder gives every knob that is taught on that model a strength 1 that is heard. Source: ours; METHOD 7.
 
 import ArgumentParser
+import Engine
 import Foundation
 import Models
 import Reporting
@@ -37,7 +38,7 @@ extension Dose {
   /// The paper's stronger one, for text to music.
   static let strong = Dose(alpha: 10, period: 5)
   /// What the house model needed, which has 36: there the paper's push is spread over so few heads that nothing is heard.
-  static let small = Dose(alpha: 20, period: 1)
+  static let small = Dose(alpha: 5, period: 1, direction: .meanDifference)
   /// The fewest heads of a published model (MusicGen-small).
   static let publishedHeads = 384
 
@@ -86,7 +87,7 @@ extension Dose {
 
 /// Options of the dose that a new knob has at strength 1.
 struct KnobDoseOptions: ParsableArguments {
-  @Option(help: "The dose at strength 1; default: what the model asks for, as the next two.")
+  @Option(help: "How far a knob pushes at strength 1.")
   var alpha: Float?
   @Option(help: "Steps from one push to the next.") var period: Int?
   @Option(help: "What is pushed along: the probes, or the difference of the means.")
@@ -102,6 +103,13 @@ struct KnobDoseOptions: ParsableArguments {
         value: "\(alpha.map { "\($0)" } ?? "–"), \(period.map { "\($0)" } ?? "–")",
         expected: "an alpha from 0.001 to 1000 and a period from 1 to 500 steps")
     }
+  }
+
+  /// Puts in what was given.
+  func change(_ defaults: inout PresetTrait.Defaults) {
+    defaults.alpha = alpha ?? defaults.alpha
+    defaults.period = period ?? defaults.period
+    defaults.direction = direction ?? defaults.direction
   }
 
   /// The model's own dose, but for what was given.

@@ -278,7 +278,8 @@ struct PresetNewCommand: ParsableCommand {
       All sources must be made for the same model. Names, authors and licence are those of the first \
       source where an option does not say otherwise.
 
-      --card writes a README.md with the figures of the probes, --preview-seconds renders a preview.flac.
+      --card writes a README.md with the figures of the probes, --preview-seconds renders a preview.flac. \
+      --alpha, --period and --direction give all knobs another dose; without them each keeps its own.
 
       Example: continuo preset new band.continuo --id org.example.band --name Band \\
                  --from drums --from bass --author "Ann Example" --licence CC-BY-4.0 --preview-seconds 6 --card
@@ -296,12 +297,14 @@ struct PresetNewCommand: ParsableCommand {
   @Option(help: "A tag; may be repeated.") var tag: [String] = []
   @Option(help: "README.md to put in.") var readme: String?
   @Option(help: "preview.flac or preview.ogg to put in.") var preview: String?
+  @OptionGroup var strength: KnobDoseOptions
   @OptionGroup var shipping: ShippingOptions
   @Option(help: "The model that renders the preview: a name or a folder.") var model = "house"
   @Option(help: "Compute threads for the preview.") var threads: Int?
 
   func run() throws {
     guard !from.isEmpty else { throw ValidationError("give at least one --from BUNDLE") }
+    try strength.check()
     var manifest: PresetManifest?
     var probes: [String: ProbeSet] = [:]
     for source in from {
@@ -323,6 +326,7 @@ struct PresetNewCommand: ParsableCommand {
       for var trait in traits {
         probes[trait.id] = bundle.probes[trait.id]
         trait.tensors = trait.id
+        strength.change(&trait.defaults)
         made.traits.append(trait)
       }
       manifest = made

@@ -13,7 +13,9 @@ struct ProbeTrainCommand: ParsableCommand {
     discussion: """
       Sounds are cut into segments of three seconds; the heads are read at the end of each; one logistic \
       regression per head learns the trait. Songs are split, never segments. An interrupted run goes on \
-      where it stopped.
+      where it stopped. Without --alpha, --period or --direction a knob gets the dose that the model's \
+      steering.json names; or the paper's (5, every 5 steps, the probes' direction) for a model of at least 384 \
+      heads; or, below that, 5 at every step along the difference of the means.
 
       Examples:
         continuo probe train --model house --trait drums --positive with/ --negative without/ --out drums

@@ -26,7 +26,8 @@ struct SteeringEvaluation {
 
   /// Runs everything; `save` is called behind every table.
   func run(model: String, save: (SteeringReport) throws -> Void) throws -> SteeringReport {
-    var report = SteeringReport(model: model, clips: clips, seconds: seconds)
+    var report = SteeringReport(
+      model: model, clips: suites == [.dose] ? validationClips : clips, seconds: seconds)
     var dose = chosen
     if suites.contains(.dose) || dose == nil {
       let (tables, best) = try doseTables()
@@ -279,7 +280,9 @@ struct SteeringEvaluation {
     ]
     rows += variations(tuned).filter { $0.name.hasPrefix("the other") || $0.name.hasPrefix("hard") }
       .map { ("smitin −\(tuned.name), \($0.name)", $0.change) }
-    for (name, change) in rows where isWanted(name) {
+    // The chosen dose may be the paper's.
+    var seen = Set<String>()
+    for (name, change) in rows where isWanted(name) && seen.insert(name).inserted {
       table.rows.append(
         try row(
           name,

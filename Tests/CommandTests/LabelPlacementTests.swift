@@ -6,26 +6,35 @@ import Testing
 struct LabelPlacementTests {
   private let frame = (left: 50.0, top: 40.0, right: 670.0, bottom: 420.0)
 
+  private struct Box {
+    var left: Double
+    var top: Double
+    var right: Double
+    var bottom: Double
+
+    func isBeside(_ other: Box) -> Bool {
+      if right <= other.left || other.right <= left { return true }
+      return bottom <= other.top || other.bottom <= top
+    }
+  }
+
   @Test("no name covers another or a point, even where the points are close together")
   func apart() {
-    let marks = (0..<14).map { (x: 560 + 5 * Double($0 % 4), y: 300 + 4 * Double($0)) }
+    var marks: [(x: Double, y: Double)] = []
+    for index in 0..<14 { marks.append((560 + Double(5 * (index % 4)), 300 + Double(4 * index))) }
     let names = marks.indices.map { "smitin α \($0) s 1 mean difference" }
     let places = LabelPlacement(frame: frame, marks: marks).places(for: names)
-    func box(_ index: Int) -> (Double, Double, Double, Double) {
-      let place = places[index]
-      let width = LabelPlacement.letter * Double(names[index].count)
-      let bottom = place.baseline + 2
-      return (place.x, bottom - LabelPlacement.height, place.x + width, bottom)
+    let boxes = zip(places, names).map { place, name in
+      Box(
+        left: place.x, top: place.baseline + 2 - LabelPlacement.height,
+        right: place.x + LabelPlacement.letter * Double(name.count), bottom: place.baseline + 2)
     }
-    for i in places.indices {
-      let a = box(i)
-      #expect(a.0 >= frame.left && a.2 <= frame.right && a.1 >= frame.top && a.3 <= frame.bottom)
-      for j in 0..<i {
-        let b = box(j)
-        #expect(a.2 <= b.0 || b.2 <= a.0 || a.3 <= b.1 || b.3 <= a.1, "\(i) covers \(j)")
-      }
+    for (index, box) in boxes.enumerated() {
+      #expect(box.left >= frame.left && box.right <= frame.right)
+      #expect(box.top >= frame.top && box.bottom <= frame.bottom)
+      for other in boxes[..<index] { #expect(box.isBeside(other)) }
       for mark in marks {
-        #expect(mark.x <= a.0 || mark.x >= a.2 || mark.y <= a.1 || mark.y >= a.3)
+        #expect(box.isBeside(Box(left: mark.x, top: mark.y, right: mark.x, bottom: mark.y)))
       }
     }
     #expect(places.contains { $0.isFar })

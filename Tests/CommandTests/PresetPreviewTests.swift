@@ -1,6 +1,7 @@
 import Audio
 import Engine
 import Foundation
+import Models
 import TestSupport
 import Testing
 
@@ -52,6 +53,21 @@ struct PresetPreviewTests {
     #expect(try new("--preview-seconds", "100").status == 64)
     #expect(try new("--preview-seconds", "1", "--preview", "prompt.wav").status == 64)
     #expect(try new("--card", "--readme", "LICENSE").status == 64)
+  }
+
+  @Test("knobs keep their dose unless another is given")
+  func dose() throws {
+    func defaults() throws -> PresetTrait.Defaults {
+      try PresetBundle(at: folder.file("made.continuo")).manifest.traits[1].defaults
+    }
+    #expect(try new().status == 0)
+    let kept = try defaults()
+    #expect(kept.alpha == 5 && kept.period == 5 && kept.direction == .probe)
+    #expect(try new("--alpha", "2.5", "--direction", "mean-difference").status == 0)
+    let changed = try defaults()
+    #expect(changed.alpha == 2.5 && changed.period == 5 && changed.direction == .meanDifference)
+    #expect(try new("--alpha", "0").status == 64)
+    #expect(try new("--direction", "up").status == 64)
   }
 
   @Test("without a card and a preview a bundle holds what it held")

@@ -1,6 +1,7 @@
 import Audio
 import Engine
 import Foundation
+import Models
 import TestSupport
 import Testing
 
@@ -116,7 +117,8 @@ struct ProbeCommandTests {
     }
     // The tiny model has four heads, far from a published size.
     let small = try dose()
-    #expect(small.alpha == 20 && small.period == 1 && small.hardHeads == 1)
+    #expect(small.alpha == 5 && small.period == 1 && small.direction == .meanDifference)
+    #expect(small.hardHeads == 1)
     try Data(#"{"alpha": 3, "direction": "mean-difference", "period": 2}"#.utf8).write(
       to: own.appendingPathComponent("steering.json"))
     let named = try dose()
