@@ -155,7 +155,7 @@ package final class AttributionContext {
     let window = max(1, Int((request.windowSeconds * model.stepsPerSecond).rounded()))
     let estimate = FisherEstimate(
       runner: runner, layers: layers,
-      plan: DrawPlan(draws: request.fisherDraws, window: window), cache: cache,
+      plan: request.plan(draws: request.fisherDraws, window: window), cache: cache,
       identity: "\(asked) \(print) \(count)" + (hearsCaptions ? " captions" : ""))
     return try estimate.compute(ids: ids, item: { try item($0) }, progress: progress)
   }

@@ -253,8 +253,9 @@ package final class AttributionEvaluation {
     }
     return EvaluationRow(
       setting: setting, queries: rankings.count, meanRank: average(ranks),
-      firstShare: average(ranks.map { $0 == 1 ? 1 : 0 }), topSimilarity: average(top),
-      bottomSimilarity: average(bottom), heldOutChange: changes.isEmpty ? nil : average(changes),
+      ranks: ranks.map { Int($0) }, firstShare: average(ranks.map { $0 == 1 ? 1 : 0 }),
+      topSimilarity: average(top), bottomSimilarity: average(bottom),
+      heldOutChange: changes.isEmpty ? nil : average(changes),
       commonest: leaders.values.max() ?? 0, stepNorm: norms.isEmpty ? nil : average(norms))
   }
 

@@ -28,6 +28,8 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   /// Tracks that the Fisher information is taken over; fewer when the catalogue is smaller.
   package var fisherTracks = 100
   package var fisherDraws = 1
+  /// Times of a diffusion model's draws, from and to, in 0 … 1; nil for all.
+  package var times: [Double]?
   /// M_U: silent and padded frames of the piece are not unlearned.
   package var masksPiece = true
   /// M_L: silent and padded frames of tracks do not count in their loss.
@@ -85,6 +87,11 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
       "\(windowSeconds)", "0.1 to 3600 seconds")
     try need(fisherTracks > 0, "--fisher-tracks", "\(fisherTracks)", "at least 1")
     try need((1...65536).contains(fisherDraws), "--fisher-draws", "\(fisherDraws)", "1 to 65536")
+    if let times {
+      try need(
+        times.count == 2 && 0 <= times[0] && times[0] <= times[1] && times[1] <= 1, "--times",
+        times.map { "\($0)" }.joined(separator: "-"), "FROM-TO within 0 and 1")
+    }
     try need(candidates.map { $0 > 0 } ?? true, "--candidates", "\(candidates ?? 0)", "at least 1")
     try need(memory.map { $0 > 0 } ?? true, "--memory", "\(memory ?? 0)", "at least 1")
     try need((1...4096).contains(batch), "--batch", "\(batch)", "1 to 4096")
@@ -96,12 +103,20 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
     }
   }
 
+  /// How draws are taken.
+  func plan(draws: Int, window: Int, masks: Bool = false) -> DrawPlan {
+    DrawPlan(
+      draws: draws, window: window, masks: masks,
+      times: times.map { Float($0[0])...Float($0[1]) } ?? DrawPlan.allTimes)
+  }
+
   /// Everything that a score depends on, as text; not batch, threads, shard and output.
   var description: [String: String] {
     let u = unlearning
-    var captions: [String: String] = [:]
-    if hearsCaptions == true { captions = ["captions": "on", "text of the piece": text ?? "none"] }
-    return captions.merging([
+    var named: [String: String] = [:]
+    if hearsCaptions == true { named = ["captions": "on", "text of the piece": text ?? "none"] }
+    if let times { named["times of noise"] = "\(times[0]) to \(times[1])" }
+    return named.merging([
       "method": u.method.rawValue, "layers": u.layers.rawValue,
       "step": u.learningRate.map { "learning rate \($0)" }
         ?? "own loss rises by \(u.rise) of itself",

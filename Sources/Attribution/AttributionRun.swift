@@ -117,7 +117,7 @@ package final class AttributionRun {
       try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
       fisherDone = Double(3 * place * request.fisherDraws)
     }
-    let draws = try DrawPlan(
+    let draws = try request.plan(
       draws: request.pieceDraws, window: window, masks: request.masksPiece
     ).draws(of: asked, for: .unlearn, network: model.loss.network)
     let unlearned = try Unlearning(
@@ -127,9 +127,10 @@ package final class AttributionRun {
     self.unlearned = unlearned.parameters
     advanceQuietly(Double(4 * request.pieceDraws))
 
-    let trackPlan = DrawPlan(draws: request.trackDraws, window: window, masks: request.masksTracks)
+    let trackPlan = request.plan(
+      draws: request.trackDraws, window: window, masks: request.masksTracks)
     let captions = request.hearsCaptions == true ? ["captions"] : []
-    let baseKey = DigestKey(["base 2", context.asked, print, "\(trackPlan)"] + captions).text
+    let baseKey = DigestKey(["base 3", context.asked, print, "\(trackPlan)"] + captions).text
     let afterKey = DigestKey(
       [baseKey, piece.item.id, "\(piece.isTrack)"]
         + request.description.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
@@ -146,8 +147,11 @@ package final class AttributionRun {
     if let heldOut = request.heldOut {
       let others = try Catalogue(folder: URL(fileURLWithPath: heldOut))
       let ids = others.tracks.prefix(50).map(\.id)
-      checks.heldOutBefore = try mean(ids, others, context, trackPlan, model.loss.parameters)
-      checks.heldOutAfter = try mean(ids, others, context, trackPlan, unlearned.parameters)
+      // What the model was trained on: all times.
+      var plan = trackPlan
+      plan.times = DrawPlan.allTimes
+      checks.heldOutBefore = try mean(ids, others, context, plan, model.loss.parameters)
+      checks.heldOutAfter = try mean(ids, others, context, plan, unlearned.parameters)
     }
     return try scored.map { id in
       guard let first = before[id], let last = after[id] else {

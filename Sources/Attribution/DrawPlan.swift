@@ -3,9 +3,15 @@
 // For the language model a draw is a window of the codes; for the diffusion transformer it is a window
 // of the latent, a timestep and noise. The numbers come from Philox keyed by a hash of purpose and id,
 // so batch size, order, resuming and sharding cannot change a score. Windows that are wholly silent are
-// passed over, and the piece's own windows are spread evenly over it: a scored window that was never
-// unlearned, or that is silent, says little about the track (Study/README.md).
-// Source: METHOD 6; the key and the windows are ours.
+// passed over, and the piece's own windows are spread evenly over it, without a gap where they are enough:
+// a scored window that was never unlearned, or that is silent, says little about the track (Study/README.md).
+// The first place and time of an item are random, the next follow the additive recurrences of √2 (places)
+// and of the golden ratio (times), whose multiples lie as evenly as any: however many draws there are, they
+// cover item and times, and draw i does not depend on how many there are.
+// Scored tracks share times and noise (not windows, and not with the piece): what these do to any track's
+// loss then says nothing about who ranks before whom. The times can be a part of 0 … 1: which of them tell
+// tracks apart is measured in Study/README.md.
+// Source: METHOD 6; key, windows, shared noise and part of the times are ours.
 
 internal import Crypto
 import Foundation
@@ -47,11 +53,19 @@ package struct DrawPlan: Sendable, Equatable, Codable {
   package var window: Int
   /// Whether silent and padded frames are left out of the loss (M_U or M_L).
   package var masks: Bool
+  /// Times of a diffusion model's draws, in 0 … 1: from clean latents to noise alone.
+  package var times: ClosedRange<Float>
 
-  package init(draws: Int, window: Int, masks: Bool = false) {
+  /// All that a diffusion model is trained on.
+  package static let allTimes: ClosedRange<Float> = 0...1
+
+  package init(
+    draws: Int, window: Int, masks: Bool = false, times: ClosedRange<Float> = Self.allTimes
+  ) {
     self.draws = draws
     self.window = window
     self.masks = masks
+    self.times = times
   }
 
   /// The draws of an item. Conditioning that the network needs and the item lacks is zero: the
@@ -63,9 +77,10 @@ package struct DrawPlan: Sendable, Equatable, Codable {
   {
     try (0..<draws).map { index in
       let random = Self.random(purpose, item.id)
+      let shared = purpose == .score ? Self.random(purpose, "") : random
       let length = min(window, item.frames)
-      let uniform = place(random.uniform(step: index, codebook: 0), index, purpose)
-      let start = min(Int(Float(item.frames - length + 1) * uniform), item.frames - length)
+      let start = start(
+        of: length, in: item.frames, at: Self.spread(random, 0, index), index, purpose)
       let range = try sounding(start..<start + length, of: item, random: random, index: index)
       let mask = masks ? item.mask.map { Array($0[range]) } : nil
       switch (network, item.content) {
@@ -91,7 +106,7 @@ package struct DrawPlan: Sendable, Equatable, Codable {
         return .diffusion(
           try diffusion(
             model, part(values, rows: channels, of: item.frames, range), channels, context, tokens,
-            global, frames: length, mask: mask, random: random, index: index, id: item.id))
+            global, frames: length, mask: mask, random: shared, index: index, id: item.id))
       default:
         throw AttributionError.mismatch(
           catalogue: item.id, model: "",
@@ -100,9 +115,28 @@ package struct DrawPlan: Sendable, Equatable, Codable {
     }
   }
 
-  /// Where a window begins, 0 ..< 1: for a piece that is unlearned draw i lies in the i-th part of it.
-  private func place(_ uniform: Float, _ index: Int, _ purpose: Purpose) -> Float {
-    purpose == .unlearn ? min((Float(index) + uniform) / Float(draws), 1 - .ulpOfOne) : uniform
+  /// Where a window begins, at `uniform` of the way (0 ..< 1). For a piece that is unlearned draw i lies in the
+  /// i-th part of it; draws that are enough for the whole piece leave no frame out.
+  private func start(
+    of length: Int, in frames: Int, at uniform: Double, _ index: Int, _ purpose: Purpose
+  ) -> Int {
+    let last = frames - length
+    if purpose != .unlearn { return min(Int(Double(last + 1) * uniform), last) }
+    if draws > 1 && draws * length >= frames { return index * last / (draws - 1) }
+    return min(Int(Double(last + 1) * (Double(index) + uniform) / Double(draws)), last)
+  }
+
+  /// The time of draw `index`.
+  private func time(_ random: CounterRandom, _ index: Int) -> Float {
+    let share = Float(Self.spread(random, 1, index))
+    return min(times.lowerBound + (times.upperBound - times.lowerBound) * share, times.upperBound)
+  }
+
+  /// The number of draw `index` in dimension 0 (places) or 1 (times), 0 ..< 1.
+  private static func spread(_ random: CounterRandom, _ dimension: Int, _ index: Int) -> Double {
+    let step = dimension == 0 ? 0.41421356237309515 : 0.6180339887498949
+    let sum = Double(random.uniform(step: 0, codebook: dimension)) + Double(index) * step
+    return sum - sum.rounded(.down)
   }
 
   /// The window itself, or with a mask the nearest later one (going round) that sounds somewhere.
@@ -136,7 +170,7 @@ package struct DrawPlan: Sendable, Equatable, Codable {
     }
     let needsTokens = config.conditioningWidth > 0 && tokens == 0
     return DiffusionDraw(
-      latent: latent, frames: frames, time: random.uniform(step: index, codebook: 1),
+      latent: latent, frames: frames, time: time(random, index),
       noise: random.normal(step: index, count: latent.count),
       context: needsTokens ? [Float](repeating: 0, count: config.conditioningWidth) : context,
       tokens: needsTokens ? 1 : tokens,

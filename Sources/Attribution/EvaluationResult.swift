@@ -31,6 +31,8 @@ package struct EvaluationRow: Sendable, Codable, Equatable {
   package let queries: Int
   /// R: mean rank of the unlearned track.
   package let meanRank: Double
+  /// The rank of every unlearned track, in the order of the queries.
+  package var ranks: [Int] = []
   package let firstShare: Double
   /// Mean codec similarity of the ten best and ten worst tracks to the unlearned one.
   package let topSimilarity: Double

@@ -52,19 +52,25 @@ package struct FirstOrder {
   /// times `rise`, the score that unlearning with that rise gives.
   ///
   /// - Parameters:
-  ///   - draws: of a track.
+  ///   - known: what an earlier run handed to `keep`: (directions, choices, its tracks). Its tracks are not scored
+  ///     again, and with the same `batch` all that follows is the same to the bit.
   ///   - batch: tracks whose gradients are held at once.
+  ///   - draws: of a track.
+  ///   - keep: called after every batch with all scores so far.
   ///   - progress: called with the share that is done; throws to stop.
   /// - Returns: for each direction (queries, and in them dampings, in order) and choice one number per track.
   /// - Throws: `AttributionError.riseOutOfReach` where no gradient reaches the chosen layers,
   ///   `.lossNotFinite`, what `draws` and `progress` throw.
   package func scores(
-    of queries: [Query], on tracks: [String], batch: Int = 8,
-    draws: (String) throws -> [LossDraw], progress: (Double) throws -> Void
+    of queries: [Query], on tracks: [String], known: [[[Double]]]? = nil, batch: Int = 32,
+    draws: (String) throws -> [LossDraw], keep: ([[[Double]]]) throws -> Void = { _ in },
+    progress: (Double) throws -> Void
   ) throws -> [[[Double]]] {
     let layout = runner.model.layout
     let rows = queries.reduce(0) { $0 + $1.dampings.count }
-    let work = Double(3 * queries.reduce(0) { $0 + $1.draws.count } + 3 * tracks.count)
+    let first = known?.first?.first?.count ?? 0
+    if let known, first == tracks.count { return known }
+    let work = Double(3 * queries.reduce(0) { $0 + $1.draws.count } + 3 * (tracks.count - first))
     var done = 0.0
     // (directions, size) for each wanted tensor.
     let directions = layout.entries.indices.map { place in
@@ -76,13 +82,13 @@ package struct FirstOrder {
       done += Double(3 * query.draws.count)
       try progress(done / work)
     }
-    var scores = (0..<rows).map { _ in choices.map { _ in [Double]() } }
-    let gradients = (0..<min(batch, max(tracks.count, 1))).map { _ in
+    var scores = known ?? (0..<rows).map { _ in choices.map { _ in [Double]() } }
+    let gradients = (0..<min(batch, max(tracks.count - first, 1))).map { _ in
       GradientAccumulator(layout: layout, wanted: wanted, rule: .sum)
     }
     let packed = WorkBuffer(count: gradients.count * layout.largest)
     let products = WorkBuffer(count: gradients.count * max(rows, 1))
-    for start in stride(from: 0, to: tracks.count, by: gradients.count) {
+    for start in stride(from: first, to: tracks.count, by: gradients.count) {
       let names = Array(tracks[start..<min(start + gradients.count, tracks.count)])
       let found = try names.map(draws)
       let used = Array(gradients[..<names.count])
@@ -98,6 +104,7 @@ package struct FirstOrder {
           }
         }
       }
+      try keep(scores)
       done += Double(3 * names.count)
       try progress(done / work)
     }

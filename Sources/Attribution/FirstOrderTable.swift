@@ -1,5 +1,10 @@
 // The study's scores to first order: for all pieces and settings in as few passes over the catalogue as memory
-// allows. What a pass gave is kept beside the Fisher information, so that a study goes on after an interruption.
+// allows. What a pass gave is kept beside the Fisher information, and within a pass what it has so far
+// (saving takes at most a twentieth of the time), so that a study goes on after an interruption and ends with the same bits. Gradients of the pieces are not
+// kept (they are as large as the model each) and are computed again.
+//
+// Files: KEY.scores.safetensors (directions, choices, tracks); while it is computed KEY.partial.safetensors, the
+// same of the first tracks.
 
 import Foundation
 import Kernels
@@ -28,6 +33,8 @@ final class FirstOrderTable {
 
   private let request: AttributionRequest
   private let cache: URL
+  /// Tracks whose gradients are held at once, where memory allows.
+  private let largestBatch: Int
   private var found: [Key: [String: Double]] = [:]
 
   private struct Key: Hashable {
@@ -38,9 +45,10 @@ final class FirstOrderTable {
     var layers: LayerChoice
   }
 
-  init(_ request: AttributionRequest, cache: URL) {
+  init(_ request: AttributionRequest, cache: URL, largestBatch: Int = 32) {
     self.request = request
     self.cache = cache
+    self.largestBatch = largestBatch
   }
 
   /// The scores of a piece, by track; nil when nobody asked for them.
@@ -106,7 +114,8 @@ final class FirstOrderTable {
         : try Piece(
           path: URL(fileURLWithPath: query.piece), model: context.model, pool: context.pool)
       let text = query.isTrack ? try context.catalogue.track(query.piece).tags : request.text
-      let plan = DrawPlan(draws: request.pieceDraws, window: window, masks: query.masksPiece)
+      let plan = request.plan(
+        draws: request.pieceDraws, window: window, masks: query.masksPiece)
       return FirstOrder.Query(
         name: piece.item.id,
         draws: try plan.draws(
@@ -114,31 +123,21 @@ final class FirstOrderTable {
         dampings: dampings)
     }
     let ids = context.catalogue.tracks.map(\.id)
-    let plan = DrawPlan(draws: request.trackDraws, window: window, masks: masksTracks)
+    let plan = request.plan(draws: request.trackDraws, window: window, masks: masksTracks)
     let key = DigestKey(
       [
-        "first order 2", context.asked, context.print, "\(plan)", "\(request.pieceDraws)",
+        "first order 3", context.asked, context.print, "\(plan)", "\(request.pieceDraws)",
         "\(request.fisherTracks) \(request.fisherDraws)", "\(request.hearsCaptions ?? false)",
         "\(request.text ?? "")", "\(dampings)",
       ] + study.choices.map(\.rawValue)
         + zip(queries, asked).map { "\($0.name) \($1.masksPiece)" }
     ).text
-    let file = cache.appendingPathComponent(key + ".scores.safetensors")
     let shape = [asked.count * dampings.count, study.choices.count, ids.count]
-    let scores: [[[Double]]]
-    if let kept = read(file, shape) {
-      scores = kept
-    } else {
-      let computed = try study.scores(
-        of: queries, on: ids,
+    let scores = try kept(key, shape) { known, keep in
+      try study.scores(
+        of: queries, on: ids, known: known, batch: batch(of: study),
         draws: { try plan.draws(of: try context.item($0), for: .score, network: network) },
-        progress: progress)
-      // What is kept are floats: the same now as when they are read back.
-      let floats = computed.map { $0.map { $0.map(Float.init) } }
-      try SafetensorsWriter.write(
-        [.init(name: "scores", shape: shape, floats: floats.flatMap { $0.flatMap { $0 } })],
-        to: file)
-      scores = floats.map { $0.map { $0.map(Double.init) } }
+        keep: keep, progress: progress)
     }
     for (index, query) in asked.enumerated() {
       for (place, damping) in dampings.enumerated() {
@@ -152,8 +151,65 @@ final class FirstOrderTable {
     }
   }
 
-  /// Scores that an earlier run kept, when they have this shape.
-  private func read(_ file: URL, _ shape: [Int]) -> [[[Double]]]? {
+  /// Tracks whose gradients are held at once: each batch reads all directions once.
+  private func batch(of study: FirstOrder) -> Int {
+    let memory = (request.memory ?? Self.megabytes) * 1_000_000
+    return min(max(memory / 8 / study.bytesPerDirection, 1), largestBatch)
+  }
+
+  /// The scores under `key`: those that were kept, or what `compute` makes of the first of them that an interrupted
+  /// run kept (nil: none). It hands all scores so far to its second argument now and then.
+  private func kept(
+    _ key: String, _ shape: [Int],
+    compute: ([[[Double]]]?, @escaping ([[[Double]]]) throws -> Void) throws -> [[[Double]]]
+  ) throws -> [[[Double]]] {
+    let file = cache.appendingPathComponent(key + ".scores.safetensors")
+    let partial = cache.appendingPathComponent(key + ".partial.safetensors")
+    if let scores = read(file, shape) {
+      // Killed before it could be removed.
+      try? FileManager.default.removeItem(at: partial)
+      return scores
+    }
+    var latest: [[[Double]]]?
+    var next = ContinuousClock.now
+    let computed: [[[Double]]]
+    do {
+      computed = try compute(read(partial, shape, isPartial: true)) { scores in
+        latest = scores
+        let start = ContinuousClock.now
+        guard start >= next else { return }
+        try Self.write(scores, to: partial)
+        next = .now + (ContinuousClock.now - start) * 20
+      }
+    } catch {
+      if let latest { try? Self.write(latest, to: partial) }
+      throw error
+    }
+    try Self.write(computed, to: file)
+    try? FileManager.default.removeItem(at: partial)
+    // What is kept are floats: the same now as when they are read back.
+    return computed.map { $0.map { $0.map { Double(Float($0)) } } }
+  }
+
+  private static func write(_ scores: [[[Double]]], to file: URL) throws {
+    let shape = [scores.count, scores.first?.count ?? 0, scores.first?.first?.count ?? 0]
+    try SafetensorsWriter.write(
+      [
+        .init(
+          name: "scores", shape: shape,
+          floats: scores.flatMap { $0.flatMap { $0.map { Float($0) } } })
+      ], to: file)
+  }
+
+  /// Scores that an earlier run kept, when they have this shape; a part of them those of no more tracks.
+  private func read(_ file: URL, _ shape: [Int], isPartial: Bool = false) -> [[[Double]]]? {
+    var shape = shape
+    if isPartial {
+      guard let found = try? SafetensorsFile(url: file).tensors["scores"]?.shape, found.count == 3,
+        (1...shape[2]).contains(found[2])
+      else { return nil }
+      shape[2] = found[2]
+    }
     guard let store = try? TensorStore(file: file),
       let values = try? store.tensor("scores", shape: shape).floats()
     else { return nil }

@@ -46,7 +46,7 @@ package struct FisherEstimate {
   /// The name of the cached file: a hash of everything that the values depend on.
   package var key: String {
     let text =
-      "fisher 2\0\(identity)\0\(layers.rawValue)\0\(plan.draws)\0\(plan.window)\0\(plan.masks)"
+      "fisher 3\0\(identity)\0\(layers.rawValue)\0\(plan.draws)\0\(plan.window)\0\(plan.masks)\0\(plan.times)"
     return String(hexadecimal(SHA256.hash(data: Data(text.utf8))).prefix(32))
   }
 

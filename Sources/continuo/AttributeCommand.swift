@@ -61,6 +61,8 @@ struct AttributeRunCommand: ParsableCommand {
   @Option(name: .customLong("track-draws"), parsing: .unconditional, help: "Draws of each track.")
   var trackDraws = 2
   @Option(parsing: .unconditional, help: "Seconds of one draw.") var window = 8.0
+  @Option(help: "Times of a diffusion model's draws, 0 clean to 1 noise alone: FROM-TO.")
+  var times: String?
   @Option(
     name: .customLong("fisher-tracks"), parsing: .unconditional,
     help: "Tracks that the Fisher information is taken over.") var fisherTracks = 100
@@ -139,6 +141,7 @@ struct AttributeRunCommand: ParsableCommand {
     request.pieceDraws = pieceDraws
     request.trackDraws = trackDraws
     request.windowSeconds = window
+    request.times = try times.map(Self.times)
     request.fisherTracks = fisherTracks
     request.fisherDraws = fisherDraws
     request.masksPiece = maskPiece
@@ -156,6 +159,16 @@ struct AttributeRunCommand: ParsableCommand {
       request.shard = parts.isEmpty ? [0, 0] : parts
     }
     return request
+  }
+
+  /// FROM-TO.
+  static func times(_ text: String) throws -> [Double] {
+    let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
+    guard parts.count == 2, let from = parts[0], let to = parts[1] else {
+      throw CommandError.badValue(
+        option: "--times", value: text, expected: "FROM-TO within 0 and 1, as 0.1-0.4")
+    }
+    return [from, to]
   }
 
   /// A diffusion model's folder has no config.json, which `ModelLocation` asks for.

@@ -61,6 +61,8 @@ struct EvaluateAttributionCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "Draws of each unlearned track.") var pieceDraws = 16
   @Option(parsing: .unconditional, help: "Draws of each scored track.") var trackDraws = 2
   @Option(parsing: .unconditional, help: "Seconds of one draw.") var window = 8.0
+  @Option(help: "Times of a diffusion model's draws, 0 clean to 1 noise alone: FROM-TO.")
+  var times: String?
   @Option(
     name: .customLong("fisher-tracks"), parsing: .unconditional,
     help: "Tracks that the Fisher information is taken over.") var fisherTracks = 100
@@ -113,6 +115,7 @@ struct EvaluateAttributionCommand: ParsableCommand {
     request.pieceDraws = pieceDraws
     request.trackDraws = trackDraws
     request.windowSeconds = window
+    request.times = try times.map(AttributeRunCommand.times)
     request.fisherTracks = fisherTracks
     request.candidates = candidates
     request.threads = threads

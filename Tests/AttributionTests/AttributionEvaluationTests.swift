@@ -21,6 +21,10 @@ struct AttributionEvaluationTests {
     let result = try study.run(grid: grid, queries: 3, relatives: 4, twins: 3, pieces: [])
     #expect(result.grid.count == 2 && result.grid.allSatisfy { $0.queries == 3 })
     #expect(result.grid[0].meanRank < 3)
+    for row in result.grid {
+      #expect(row.ranks.count == 3)
+      #expect(abs(Double(row.ranks.reduce(0, +)) - 3 * row.meanRank) < 1e-9)
+    }
     let twins = try #require(
       result.relatives.first { $0.method == "unlearning" && $0.kind == "twin" })
     // The network is random and learnt no track: only similarity has a right answer here.

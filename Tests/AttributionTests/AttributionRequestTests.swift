@@ -17,6 +17,8 @@ struct AttributionRequestTests {
     ("--piece-draws", { $0.pieceDraws = 0 }), ("--track-draws", { $0.trackDraws = 65_537 }),
     ("--window", { $0.windowSeconds = .infinity }), ("--window", { $0.windowSeconds = 0.05 }),
     ("--fisher-tracks", { $0.fisherTracks = 0 }), ("--fisher-draws", { $0.fisherDraws = -1 }),
+    ("--times", { $0.times = [0.4, 0.1] }), ("--times", { $0.times = [0, 1.1] }),
+    ("--times", { $0.times = [.nan, 1] }), ("--times", { $0.times = [0.5] }),
     ("--candidates", { $0.candidates = 0 }), ("--memory", { $0.memory = 0 }),
     ("--batch", { $0.batch = 5_000 }), ("--shard", { $0.shard = [4, 3] }),
     ("--shard", { $0.shard = [0, 3] }), ("--shard", { $0.shard = [1] }),
@@ -54,7 +56,7 @@ struct AttributionRequestTests {
       { $0.masksTracks = true },
       { $0.windowSeconds = 3 }, { $0.fisherTracks = 9 }, { $0.fisherDraws = 9 },
       { $0.pieceDraws = 9 }, { $0.unlearning.damping = 2 }, { $0.candidates = 4 },
-      { $0.hearsCaptions = true }, { $0.unlearning.method = .iterated },
+      { $0.hearsCaptions = true }, { $0.times = [0, 0.5] }, { $0.unlearning.method = .iterated },
     ] { #expect(described(change) != plain) }
   }
 

@@ -50,6 +50,34 @@ struct DrawPlanTests {
     }
   }
 
+  @Test(
+    "of a piece that is unlearned leave nothing of it out where they are enough", arguments: 0..<4)
+  func whole(more: Int) throws {
+    let item = LossItem(
+      id: "a", frames: 207,
+      content: .codes((0..<414).map { Int32($0 % 207 / 23) }, books: 2))
+    let plan = DrawPlan(draws: 21 + more, window: 10)
+    let windows = try windows(plan, item, .unlearn)
+    #expect(windows.first?.first == 0 && windows.last?.last == 8)
+    // Each window begins no later than the one before it ends: its 10 frames stay within 23 or reach the next 23.
+    for (a, b) in zip(windows, windows.dropFirst()) { #expect(b[0] - a[9] <= 1) }
+    #expect(windows.count == 21 + more)
+  }
+
+  @Test("of a scored track lie evenly over it, however many there are", arguments: [2, 5, 13, 34])
+  func even(draws: Int) throws {
+    let frames = 1000
+    let codes = (0..<frames).map { Int32($0 % 9) } + (0..<frames).map { Int32($0 / 125) }
+    for id in ["a", "b", "c"] {
+      let item = LossItem(id: id, frames: frames, content: .codes(codes, books: 2))
+      let parts = try windows(DrawPlan(draws: draws, window: 10), item).map { $0[10] }
+      // No eighth of the track is asked more than twice as often as is fair, and one draw more.
+      for part in 0..<8 {
+        #expect(parts.count { $0 == Int32(part) } <= 1 + draws / 4, "\(id) \(draws)")
+      }
+    }
+  }
+
   @Test("of a scored track are moved out of silence, and stay where all is silent")
   func silence() throws {
     var mask = [Bool](repeating: false, count: 200)
@@ -117,5 +145,34 @@ struct DrawPlanTests {
     #expect(abs(mean) < 0.03 && abs(variance - 1) < 0.04)
     #expect(times.min() ?? 1 < 0.05 && times.max() ?? 0 > 0.95)
     #expect(Set(times).count == 100)
+    // However few, they are spread: none is nearer to another than half of what is fair.
+    for count in [2, 5, 12] {
+      let few = times.prefix(count).sorted()
+      for (a, b) in zip(few, few.dropFirst()) { #expect(b - a > 0.25 / Float(count)) }
+    }
+  }
+
+  @Test("of scored tracks share times and noise, those of pieces and Fisher information do not")
+  func shared() throws {
+    let network = try TinyDiffusion().losses().network
+    func draws(_ id: String, _ purpose: DrawPlan.Purpose) throws -> [DiffusionDraw] {
+      let item = LossItem(
+        id: id, frames: 50,
+        content: .latent(
+          [Float](repeating: 0, count: 200), channels: 4, context: [], tokens: 0, global: []))
+      let plan = DrawPlan(draws: 8, window: 20, times: 0.25...0.5)
+      return try plan.draws(of: item, for: purpose, network: network).compactMap {
+        guard case .diffusion(let draw) = $0 else { return nil }
+        return draw
+      }
+    }
+    let (a, b) = (try draws("a", .score), try draws("b", .score))
+    #expect(a.map(\.time) == b.map(\.time) && a.map(\.noise) == b.map(\.noise))
+    #expect(a.allSatisfy { (0.25...0.5).contains($0.time) } && Set(a.map(\.time)).count == 8)
+    for purpose in [DrawPlan.Purpose.unlearn, .fisher, .heldOut] {
+      let (c, d) = (try draws("a", purpose), try draws("b", purpose))
+      #expect(c.map(\.time) != d.map(\.time) && c[0].noise != d[0].noise)
+      #expect(c.map(\.time) != a.map(\.time) && c[0].noise != a[0].noise)
+    }
   }
 }

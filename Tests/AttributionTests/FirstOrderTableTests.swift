@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import TestSupport
 import Testing
 
@@ -95,5 +96,103 @@ struct FirstOrderTableTests {
         .first { $0.hasSuffix(".scores.safetensors") })
     try Data("broken".utf8).write(to: cache.appendingPathComponent(kept))
     #expect(try scores() == first && first?.count == 9)
+  }
+
+  @Test(
+    "a pass that was stopped goes on where it was and ends with the same bits", arguments: 1...8)
+  func goesOn(batches: Int) throws {
+    struct Stop: Error {}
+    let tiny = try TinyDiffusion()
+    let request = tiny.request()
+    let setting = EvaluationSetting(
+      layers: .allTransformer, masksPiece: true, masksTracks: false, rise: 0.01)
+    let asks = ["track-1", "track-5"].map {
+      FirstOrderTable.Ask(piece: $0, isTrack: true, setting: setting)
+    }
+    func scores(_ cache: String, _ report: (String) throws -> Void) throws -> [[String: Double]?] {
+      let table = FirstOrderTable(request, cache: tiny.folder.file(cache), largestBatch: 1)
+      try table.fill(asks, try AttributionContext(request), report: report)
+      return asks.map { table.scores(of: $0.piece, setting) }
+    }
+    let whole = try scores("whole") { _ in }
+    var steps = 0
+    #expect(throws: Stop.self) {
+      try scores("stopped") {
+        // Two reports are those of the pieces.
+        steps += $0.hasPrefix("first order") ? 1 : 0
+        if steps == 2 + batches { throw Stop() }
+      }
+    }
+    func partial() throws -> URL? {
+      try FileManager.default.contentsOfDirectory(atPath: tiny.folder.file("stopped").path)
+        .first { $0.hasSuffix(".partial.safetensors") }.map {
+          tiny.folder.file("stopped").appendingPathComponent($0)
+        }
+    }
+    let kept = try #require(try partial())
+    #expect(try SafetensorsFile(url: kept).tensors["scores"]?.shape == [2, 1, batches])
+    steps = 0
+    #expect(try scores("stopped") { steps += $0.hasPrefix("first order") ? 1 : 0 } == whole)
+    #expect(steps == 2 + 9 - batches, "no track is scored twice")
+    #expect(try partial() == nil)
+  }
+
+  @Test("the program killed within a pass, again and again, ends with the same scores")
+  func kills() throws {
+    let tiny = try TinyDiffusion(tracks: 200)
+    let quiet = try study(tiny, "quiet")
+    quiet.waitUntilExit()
+    #expect(quiet.terminationStatus == 0)
+    let cache = tiny.folder.file("killed-cache")
+    var kills = 0
+    for _ in 0..<4 {
+      let process = try study(tiny, "killed")
+      let before = partial(in: cache)
+      while process.isRunning && partial(in: cache) == before { usleep(1000) }
+      if process.isRunning {
+        kill(process.processIdentifier, SIGKILL)
+        kills += 1
+      }
+      process.waitUntilExit()
+    }
+    #expect(kills > 0)
+    let last = try study(tiny, "killed")
+    last.waitUntilExit()
+    #expect(last.terminationStatus == 0)
+    #expect(partial(in: cache) == nil)
+    func scores(_ folder: String) throws -> Data {
+      let folder = tiny.folder.file(folder)
+      let file = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        .first { $0.hasSuffix(".scores.safetensors") }
+      return try Data(contentsOf: folder.appendingPathComponent(try #require(file)))
+    }
+    #expect(try scores("killed-cache") == scores("quiet-cache"))
+  }
+
+  /// When the scores of an unfinished pass were last kept.
+  private func partial(in cache: URL) -> Date? {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: cache.path)) ?? []
+    // The Fisher information's own unfinished file begins with another key; here it is too quick to leave one.
+    return files.first { $0.hasSuffix(".partial.safetensors") }.flatMap {
+      let file = cache.appendingPathComponent($0)
+      return try? file.resourceValues(forKeys: [.contentModificationDateKey])
+        .contentModificationDate
+    }
+  }
+
+  private func study(_ tiny: TinyDiffusion, _ name: String) throws -> Process {
+    let process = Process()
+    process.executableURL = builtProducts.appendingPathComponent("continuo")
+    process.arguments = [
+      "evaluate", "attribution", "--first-order", "--model", tiny.model.path, "--catalogue",
+      tiny.catalogue.path, "--out", tiny.folder.file(name).path, "--queries", "2", "--relatives",
+      "0", "--layers", "all-transformer", "--rises", "0.01", "--window", "1", "--piece-draws", "2",
+      "--track-draws", "40", "--fisher-tracks", "2", "--threads", "1", "--store",
+      tiny.folder.file(name + ".sqlite").path, "--cache", tiny.folder.file(name + "-cache").path,
+    ]
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle.nullDevice
+    try process.run()
+    return process
   }
 }
