@@ -88,6 +88,9 @@ package final class AttributionEvaluation {
         }
       }
       var line = row(setting, rankings, features)
+      line.contrastRanks = chosen.compactMap {
+        contrastRank(of: context.catalogue.tracks[$0].id, setting)
+      }
       line.quality = heard.isEmpty ? nil : quality?.distance(of: heard)
       rows.append(line)
     }
@@ -116,7 +119,7 @@ package final class AttributionEvaluation {
           var source = try context.catalogue.track(id)
           source.relativeOf = id
           source.relativeKind = "continued"
-          known.append((source, rankings))
+          known.append((source, rankings + contrast(rankings[0], of: piece.path, setting)))
         }
         for ranking in rankings {
           if let place = curves.firstIndex(where: { $0.name == ranking.method }) {
@@ -159,6 +162,7 @@ package final class AttributionEvaluation {
   ) throws -> [Ranking] {
     var all = try rank(track, isTrack: true, grid[0], compares: true, context).rankings
     guard table != nil else { return all }
+    all += contrast(all[0], of: track, grid[0])
     for setting in grid.dropFirst() {
       var more = try rank(track, isTrack: true, setting, compares: false, context).rankings[0]
       let masks = (setting.masksPiece ? ", M_U" : "") + (setting.masksTracks ? ", M_L" : "")
@@ -166,6 +170,26 @@ package final class AttributionEvaluation {
       all.append(more)
     }
     return all
+  }
+
+  /// The ranking by scores against all other pieces, under a name that tells it; nothing where there are none.
+  private func contrast(_ ranking: Ranking, of piece: String, _ setting: EvaluationSetting)
+    -> [Ranking]
+  {
+    guard let scores = table?.contrasts(of: piece, setting) else { return [] }
+    var other = ranking
+    other.method += " (against the others)"
+    other.tracks = ranking.tracks.map {
+      TrackScore(track: $0.track, score: scores[$0.track.id] ?? 0)
+    }.sorted { ($0.score, $1.track.id) > ($1.score, $0.track.id) }
+    return [other]
+  }
+
+  private func contrastRank(of track: String, _ setting: EvaluationSetting) -> Int? {
+    guard let scores = table?.contrasts(of: track, setting), let own = scores[track] else {
+      return nil
+    }
+    return 1 + scores.values.count { $0 > own }
   }
 
   private func request(_ setting: EvaluationSetting) -> AttributionRequest {

@@ -23,14 +23,14 @@ extension EvaluationResult {
             ? ""
             : "; the model has no tensors for \(absent.map(\.rawValue).joined(separator: ", "))"),
         heads: [
-          "target layers", "rise", "damping", "M_U", "M_L", "R", "first", "sim top 10",
-          "sim bottom 10", "FD", "held-out loss", "step norm", "same leader",
+          "target layers", "rise", "damping", "M_U", "M_L", "R", "first", "R against the others",
+          "sim top 10", "sim bottom 10", "FD", "held-out loss", "step norm", "same leader",
         ],
         rows: grid.map { row in
           [
             row.setting.layers.rawValue, "\(row.setting.rise)", "\(row.setting.damping)",
             mark(row.setting.masksPiece), mark(row.setting.masksTracks), fixed(row.meanRank, 1),
-            percent(row.firstShare),
+            percent(row.firstShare), row.contrastRank.map { fixed($0, 1) } ?? "–",
             fixed(row.topSimilarity, 2), fixed(row.bottomSimilarity, 2),
             row.quality.map { fixed($0, 1) } ?? "–",
             row.heldOutChange.map { percent($0, 3) } ?? "–",

@@ -34,6 +34,8 @@ package struct EvaluationRow: Sendable, Codable, Equatable {
   /// The rank of every unlearned track, in the order of the queries.
   package var ranks: [Int] = []
   package let firstShare: Double
+  /// The ranks against all pieces that were asked in the same way; empty without first order or with few pieces.
+  package var contrastRanks: [Int] = []
   /// Mean codec similarity of the ten best and ten worst tracks to the unlearned one.
   package let topSimilarity: Double
   package let bottomSimilarity: Double
@@ -45,6 +47,12 @@ package struct EvaluationRow: Sendable, Codable, Equatable {
   package var quality: Double?
   /// Mean ‖Θ − Θ0‖ / ‖Θ0‖; nil where nothing was unlearned.
   package var stepNorm: Double?
+
+  /// R against all pieces that were asked in the same way.
+  package var contrastRank: Double? {
+    contrastRanks.isEmpty
+      ? nil : Double(contrastRanks.reduce(0, +)) / Double(contrastRanks.count)
+  }
 }
 
 /// Where relatives rank with one method.

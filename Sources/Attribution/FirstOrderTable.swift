@@ -37,6 +37,17 @@ final class FirstOrderTable {
   private let largestBatch: Int
   private var found: [Key: [String: Double]] = [:]
 
+  private var norms: [Key: [String: Contrast]] = [:]
+
+  /// What the pieces together do to one track: mean and deviation of its scores.
+  private struct Contrast {
+    var mean: Double
+    var deviation: Double
+  }
+
+  /// Pieces below which nothing is said about what is usual.
+  static let fewest = 8
+
   private struct Key: Hashable {
     var piece: String
     var masksPiece: Bool
@@ -58,6 +69,51 @@ final class FirstOrderTable {
         piece: piece, masksPiece: setting.masksPiece, masksTracks: setting.masksTracks,
         damping: setting.damping, layers: setting.layers)
     ]?.mapValues { $0 * setting.rise }
+  }
+
+  /// The same against all pieces that were asked with this setting: how many deviations a track's score lies above
+  /// what it usually has, every piece's scores being scaled to deviation 1. What the few draws of a track make of
+  /// its loss whatever is unlearned stands in all its scores alike, and goes. Nil with fewer than `fewest` pieces.
+  /// Source: ours.
+  func contrasts(of piece: String, _ setting: EvaluationSetting) -> [String: Double]? {
+    let key = Key(
+      piece: piece, masksPiece: setting.masksPiece, masksTracks: setting.masksTracks,
+      damping: setting.damping, layers: setting.layers)
+    guard let own = found[key], let usual = contrast(key) else { return nil }
+    let scale = Self.deviation(own.sorted { $0.key < $1.key }.map(\.value)).deviation
+    return own.reduce(into: [:]) { result, score in
+      guard let norm = usual[score.key], norm.deviation > 0, scale > 0 else { return }
+      result[score.key] = (score.value / scale - norm.mean) / norm.deviation
+    }
+  }
+
+  private func contrast(_ key: Key) -> [String: Contrast]? {
+    var all = key
+    all.piece = ""
+    if let known = norms[all] { return known }
+    // In a fixed order, so that sums are the same in every run.
+    let rows = found.filter {
+      var other = $0.key
+      other.piece = ""
+      return other == all
+    }.sorted { $0.key.piece < $1.key.piece }
+    guard rows.count >= Self.fewest else { return nil }
+    var values: [String: [Double]] = [:]
+    for (_, row) in rows {
+      let tracks = row.sorted { $0.key < $1.key }
+      let scale = Self.deviation(tracks.map(\.value)).deviation
+      for (id, score) in tracks where scale > 0 { values[id, default: []].append(score / scale) }
+    }
+    let result = values.mapValues(Self.deviation)
+    norms[all] = result
+    return result
+  }
+
+  private static func deviation(_ values: [Double]) -> Contrast {
+    let count = Double(max(values.count, 1))
+    let mean = values.reduce(0, +) / count
+    let square = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
+    return Contrast(mean: mean, deviation: square.squareRoot())
   }
 
   /// Computes what is asked for, on all tracks of the context's catalogue.
@@ -140,6 +196,7 @@ final class FirstOrderTable {
         keep: keep, progress: progress)
     }
     for (index, query) in asked.enumerated() {
+      norms = [:]
       for (place, damping) in dampings.enumerated() {
         for (choice, row) in zip(study.choices, scores[index * dampings.count + place]) {
           let key = Key(

@@ -18,7 +18,8 @@ struct EvaluateAttributionCommand: ParsableCommand {
       computed is kept: the same command after an interruption goes on where it was.
 
       --first-order scores all pieces at once from one gradient per track, which is what unlearning gives \
-      for small rises: many queries and settings for the price of a few. --quality-clips lets the unlearned \
+      for small rises: many queries and settings for the price of a few. From 8 pieces on, ranks are also told \
+      against the others: by how far a track's score lies above what it has for the other pieces. --quality-clips lets the unlearned \
       networks make music and has the recogniser compare it with the test songs (FD).
 
       Examples:

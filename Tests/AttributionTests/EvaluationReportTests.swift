@@ -19,6 +19,7 @@ struct EvaluationReportTests {
       queries: 8, meanRank: 1.25, firstShare: 0.875, topSimilarity: 0.9, bottomSimilarity: -0.1,
       heldOutChange: heldOut, commonest: 3)
     row.quality = quality
+    if quality != nil { row.contrastRanks = [1, 2] }
     row.stepNorm = heldOut.map { $0 / 10 }
     return EvaluationResult(
       model: "house", modelFingerprint: String(repeating: "ab", count: 32),
@@ -42,11 +43,11 @@ struct EvaluationReportTests {
   func cells() {
     let text = result().text
     let rows = rows(text)
-    #expect(rows.map(\.count) == [13, 13, 6, 6, 3, 3])
+    #expect(rows.map(\.count) == [14, 14, 6, 6, 3, 3])
     #expect(
       rows[1] == [
-        "all-transformer", "0.02", "0.5", "✓", "", "1.2", "88 %", "0.90", "-0.10", "12.3",
-        "0.123 %",
+        "all-transformer", "0.02", "0.5", "✓", "", "1.2", "88 %", "1.5", "0.90", "-0.10",
+        "12.3", "0.123 %",
         "1.2e-04", "3 of 8",
       ])
     #expect(rows[3] == ["unlearning", "twin", "4", "2", "75 %", "100 %"])
@@ -59,7 +60,7 @@ struct EvaluationReportTests {
   func missing() {
     let text = result(quality: nil, heldOut: nil, correlations: [], absent: []).text
     let rows = rows(text)
-    #expect(rows.map(\.count) == [13, 13, 6, 6])
+    #expect(rows.map(\.count) == [14, 14, 6, 6])
     #expect(Array(rows[1][9...11]) == ["–", "–", "–"])
     #expect(!text.contains("FD is") && !text.contains("no tensors") && !text.contains("continues"))
   }

@@ -65,6 +65,43 @@ struct FirstOrderTableTests {
       table.scores(of: "track-1", setting) == nil && table.scores(of: "track-2", setting) == nil)
   }
 
+  @Test("against the others, what a track always has counts for nothing, nor do sizes of pieces")
+  func contrasts() throws {
+    let tiny = try TinyDiffusion(tracks: 12)
+    let setting = EvaluationSetting(
+      layers: .allTransformer, masksPiece: true, masksTracks: false, rise: 0.01)
+    let table = FirstOrderTable(tiny.request(), cache: tiny.folder.file("cache"))
+    func fill(_ tracks: Range<Int>) throws {
+      try table.fill(
+        tracks.map { .init(piece: TinyDiffusion.id($0), isTrack: true, setting: setting) },
+        try AttributionContext(tiny.request())
+      ) { _ in }
+    }
+    try fill(0..<FirstOrderTable.fewest - 1)
+    #expect(table.contrasts(of: "track-1", setting) == nil, "too few to tell what is usual")
+    try fill(FirstOrderTable.fewest - 1..<12)
+    var other = setting
+    other.damping = 3
+    #expect(table.contrasts(of: "track-1", other) == nil)
+    let ids = (0..<12).map(TinyDiffusion.id)
+    let rows = try ids.map { try #require(table.contrasts(of: $0, setting)) }
+    for id in ids {
+      let column = try rows.map { try #require($0[id]) }
+      #expect(abs(column.reduce(0, +)) < 1e-9)
+      #expect(abs(column.reduce(0) { $0 + $1 * $1 } - 12) < 1e-9)
+    }
+    // By hand, for one piece and track.
+    let raw = try ids.map { try #require(table.scores(of: $0, setting)) }
+    let scaled = raw.map { row in
+      let mean = row.values.reduce(0, +) / 12
+      let size = (row.values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 12).squareRoot()
+      return (row["track-3"] ?? 0) / size
+    }
+    let mean = scaled.reduce(0, +) / 12
+    let size = (scaled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 12).squareRoot()
+    #expect(abs((rows[5]["track-3"] ?? 9) - (scaled[5] - mean) / size) < 1e-9)
+  }
+
   @Test("nothing asked, nothing done")
   func nothing() throws {
     let tiny = try TinyDiffusion()
