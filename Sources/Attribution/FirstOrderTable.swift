@@ -222,6 +222,7 @@ final class FirstOrderTable {
   ) throws -> [[[Double]]] {
     let file = cache.appendingPathComponent(key + ".scores.safetensors")
     let partial = cache.appendingPathComponent(key + ".partial.safetensors")
+    AtomicFile.removeLeftovers(in: cache)
     if let scores = read(file, shape) {
       // Killed before it could be removed.
       try? FileManager.default.removeItem(at: partial)
