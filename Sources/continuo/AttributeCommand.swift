@@ -61,7 +61,11 @@ struct AttributeRunCommand: ParsableCommand {
   @Option(name: .customLong("track-draws"), parsing: .unconditional, help: "Draws of each track.")
   var trackDraws = 2
   @Option(parsing: .unconditional, help: "Seconds of one draw.") var window = 8.0
-  @Option(help: "Times of a diffusion model's draws, 0 clean to 1 noise alone: FROM-TO.")
+  @Option(
+    help: """
+      Times of a diffusion model's draws, FROM-TO, 0 clean to 1 noise alone; default: 0.1-0.5 for the shipped \
+      one and its kind, 0-1 for others.
+      """)
   var times: String?
   @Option(
     name: .customLong("fisher-tracks"), parsing: .unconditional,
@@ -141,7 +145,7 @@ struct AttributeRunCommand: ParsableCommand {
     request.pieceDraws = pieceDraws
     request.trackDraws = trackDraws
     request.windowSeconds = window
-    request.times = try times.map(Self.times)
+    request.times = try Self.times(times, of: location)
     request.fisherTracks = fisherTracks
     request.fisherDraws = fisherDraws
     request.masksPiece = maskPiece
@@ -161,8 +165,10 @@ struct AttributeRunCommand: ParsableCommand {
     return request
   }
 
-  /// FROM-TO.
-  static func times(_ text: String) throws -> [Double] {
+  /// FROM-TO; nil stands for all times. For the kind of network that they were measured on, the times that tell
+  /// tracks apart (Attribution/Study).
+  static func times(_ text: String?, of folder: URL) throws -> [Double]? {
+    guard let text else { return try companion(of: folder) == nil ? nil : [0.1, 0.5] }
     let parts = text.split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
     guard parts.count == 2, let from = parts[0], let to = parts[1] else {
       throw CommandError.badValue(

@@ -62,7 +62,11 @@ struct EvaluateAttributionCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "Draws of each unlearned track.") var pieceDraws = 16
   @Option(parsing: .unconditional, help: "Draws of each scored track.") var trackDraws = 2
   @Option(parsing: .unconditional, help: "Seconds of one draw.") var window = 8.0
-  @Option(help: "Times of a diffusion model's draws, 0 clean to 1 noise alone: FROM-TO.")
+  @Option(
+    help: """
+      Times of a diffusion model's draws, FROM-TO, 0 clean to 1 noise alone; default: 0.1-0.5 for the shipped \
+      one and its kind, 0-1 for others.
+      """)
   var times: String?
   @Option(
     name: .customLong("fisher-tracks"), parsing: .unconditional,
@@ -116,7 +120,7 @@ struct EvaluateAttributionCommand: ParsableCommand {
     request.pieceDraws = pieceDraws
     request.trackDraws = trackDraws
     request.windowSeconds = window
-    request.times = try times.map(AttributeRunCommand.times)
+    request.times = try AttributeRunCommand.times(times, of: folder)
     request.fisherTracks = fisherTracks
     request.candidates = candidates
     request.threads = threads

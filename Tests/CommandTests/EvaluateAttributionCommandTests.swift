@@ -95,6 +95,15 @@ struct EvaluateAttributionCommandTests {
       try String(contentsOf: folder.file("\($0)/ranking.csv"), encoding: .utf8)
     }
     #expect(scores[0] != scores[1])
+    let page = try String(contentsOf: folder.file("a/ranking.json"), encoding: .utf8)
+    #expect(page.contains("0.1 to 0.5"), "the times that were measured on networks of this kind")
+    for wrong in ["half", "0.5", "0.5-0.1", "0-2", "0.1-0.2-0.3"] {
+      let bad = try runProgram(
+        "continuo",
+        ["attribute", "clip.wav", "--model", "./dit", "--catalogue", "few", "--out", "c"]
+          + ["--times", wrong], in: folder.url)
+      #expect(bad.status != 0 && bad.errors.contains("--times"), "\(wrong): \(bad.errors)")
+    }
   }
 
   /// The first tracks of a catalogue of codes.
