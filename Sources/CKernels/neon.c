@@ -38,12 +38,6 @@ INLINE i32x16 dot(i32x16 sum, u8x64 w, int32_t x) {
 
 INLINE i32x16 dot_wide(i32x16 sum, u8x64 w, int32_t x) { return dot(sum, w ^ 0x80, x); }
 
-#include "body_attention.h"
-#include "body_dense.h"
-#include "body_fit.h"
-#include "body_rows.h"
-#include "body_tiles.h"
-#include "body_windows.h"
 #include "body_table.h"
 const continuo_table *const continuo_table_neon = &table;
 #else

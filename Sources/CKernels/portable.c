@@ -30,11 +30,5 @@ INLINE i32x16 dot_wide(i32x16 sum, u8x64 w, int32_t x) {
   return sum;
 }
 
-#include "body_attention.h"
-#include "body_dense.h"
-#include "body_fit.h"
-#include "body_rows.h"
-#include "body_tiles.h"
-#include "body_windows.h"
 #include "body_table.h"
 const continuo_table *const continuo_table_portable = &table;

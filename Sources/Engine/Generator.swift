@@ -38,13 +38,6 @@ package final class Generator: @unchecked Sendable {
   private let pool: ComputePool
   private let finished = DispatchSemaphore(value: 0)
 
-  /// What one slot's meter showed at one step.
-  private struct Meter: BitwiseCopyable {
-    var reading = Float.nan
-    var threshold: Float = 0
-    var gain: Float = 0
-  }
-
   // Everything below belongs to the generation thread.
   private var instrument: Instrument
   private var listener: Listener
@@ -61,8 +54,7 @@ package final class Generator: @unchecked Sendable {
   private var controls: [Int: MusicControl] = [:]
   private var directions: [Int: (source: DirectionSource, direction: SteeringDirection)] = [:]
   private var gathered: [EngineCommand] = []
-  private var waiting: [(slot: Int, step: Int, frame: Int, received: Double)] = []
-  private var readings: [InlineArray<8, Meter>]
+  private var sounding = SoundingReports(memory: Performance.memory)
   private var lookahead = 1.0
   private var holdsLoudness = true
   private var unsticks = true
@@ -72,7 +64,6 @@ package final class Generator: @unchecked Sendable {
   private var wasRolling = false
   private var stepSeconds = 0.01
   private var worstStep = 0.01
-  private var lastMeters = ContinuousClock.now
   private var ladder = OverloadLadder()
   /// Times that music was missing, as far as the ladder knows; what is missing before the engine frame
   /// `excusedUntil` is the sound server's doing.
@@ -87,10 +78,7 @@ package final class Generator: @unchecked Sendable {
     self.exchange = exchange
     self.pool = pool
     listener = Listener(instrument: instrument, exchange: exchange, pool: pool)
-    readings = Array(
-      repeating: InlineArray(repeating: Meter()), count: Performance.memory)
     gathered.reserveCapacity(256)
-    waiting.reserveCapacity(256)
   }
 
   /// Starts the thread.
@@ -249,7 +237,7 @@ package final class Generator: @unchecked Sendable {
     isJoined = false
     step.store(0, ordering: .relaxed)
     ready.store(0, ordering: .relaxed)
-    waiting.removeAll(keepingCapacity: true)
+    sounding.forgetChanges()
   }
 
   private func watchForSilence() {
@@ -285,16 +273,22 @@ package final class Generator: @unchecked Sendable {
 
   // MARK: Beginning
 
+  /// Ends the music that plays, if any; returns whether it is heard.
+  private func prepare() -> Bool {
+    triggered = .now
+    exchange.awaited.store(1, ordering: .releasing)
+    let isHeard = state == .playing && isJoined
+    if state == .playing { keep("", isAutomatic: true) }
+    enter(.preparing)
+    rate = exchange.sampleRate.load(ordering: .acquiring)
+    return isHeard
+  }
+
   /// Continues from what was heard, from a loaded prompt, or from silence.
   /// - Parameter frame: the engine frame at which the new music is to begin; nil to go on in time with
   ///   what was heard.
   private func begin(seconds: Double, on frame: Int? = nil) {
-    triggered = .now
-    exchange.awaited.store(1, ordering: .releasing)
-    let wasPlaying = state == .playing && isJoined
-    if state == .playing { keep("", isAutomatic: true) }
-    enter(.preparing)
-    rate = exchange.sampleRate.load(ordering: .acquiring)
+    let wasPlaying = prepare()
     var start = PerformanceStart()
     var anchor: Int?
     promptSound = []
@@ -322,12 +316,7 @@ package final class Generator: @unchecked Sendable {
 
   /// The same prompt again, with another seed.
   private func restart(seed: Int) {
-    triggered = .now
-    exchange.awaited.store(1, ordering: .releasing)
-    let wasPlaying = state == .playing && isJoined
-    if state == .playing { keep("", isAutomatic: true) }
-    enter(.preparing)
-    rate = exchange.sampleRate.load(ordering: .acquiring)
+    let wasPlaying = prepare()
     let control = MusicControl(.seed, Double(seed))
     controls[Int(control.target.rawValue) * 16] = control
     var start = PerformanceStart()
@@ -361,7 +350,7 @@ package final class Generator: @unchecked Sendable {
       start: 0)
     self.performance = performance
     isJoined = false
-    waiting.removeAll(keepingCapacity: true)
+    sounding.forgetChanges()
     exchange.fadeFrames.store(max(1, rate * 3 / 100), ordering: .relaxed)
     if !wasPlaying { exchange.joinFrame.store(AudioExchange.never, ordering: .releasing) }
     enter(.playing)
@@ -524,21 +513,16 @@ package final class Generator: @unchecked Sendable {
 
   /// Remembers when a change will be heard.
   private func expect(slot: Int, _ performance: Performance, received: Double) {
-    guard let timeline = feeder?.timeline, waiting.count < 256 else { return }
+    guard let timeline = feeder?.timeline else { return }
     let sample = timeline.finalSamples(beforeStep: performance.nextStep)
-    waiting.append(
-      (slot, performance.nextStep, timeline.frame(ofSample: sample), received))
+    sounding.expect(
+      slot: slot, step: performance.nextStep, frame: timeline.frame(ofSample: sample),
+      received: received)
   }
 
   private func announceApplied() {
-    guard !waiting.isEmpty else { return }
-    let claimed = exchange.output.claimed
-    while let first = waiting.first, isJoined, first.frame <= claimed {
-      _ = reports.offer(
-        .applied(
-          slot: first.slot, step: first.step, frame: first.frame, received: first.received))
-      waiting.removeFirst()
-    }
+    guard isJoined else { return }
+    sounding.tellChanges(heardBy: exchange.output.claimed) { _ = reports.offer($0) }
   }
 
   /// The server runs at another rate now: the music goes on from where it is.
@@ -555,36 +539,22 @@ package final class Generator: @unchecked Sendable {
   }
 
   private func remember(_ performance: Performance) {
-    let place = (performance.nextStep - 1) % Performance.memory
-    for slot in 0..<AddressTable.slots {
-      var meter = Meter()
-      if performance.steering.isRead(slot: slot),
-        let reading = performance.steering.reading(slot: slot)
-      {
-        meter = Meter(
-          reading: reading.reading, threshold: reading.threshold, gain: reading.gain)
-      }
-      readings[place][slot] = meter
+    let steering = performance.steering
+    sounding.remember(step: performance.nextStep - 1) { slot in
+      guard steering.isRead(slot: slot), let now = steering.reading(slot: slot) else { return nil }
+      return SoundingReports.Meter(
+        reading: now.reading, threshold: now.threshold, gain: now.gain)
     }
   }
 
-  /// What the model believes about the music that is heard now, at most 20 times per second.
+  /// What the model believes about the music that is heard now.
   private func sendMeters() {
     guard isJoined, let timeline = feeder?.timeline, let performance else { return }
-    let now = ContinuousClock.now
-    guard now - lastMeters >= .milliseconds(50) else { return }
-    lastMeters = now
-    let sounding = timeline.sample(atFrame: exchange.output.claimed) / instrument.hop + 1
-    guard sounding > performance.codes.promptFrames, sounding < performance.nextStep,
-      sounding > performance.nextStep - Performance.memory
+    let step = timeline.sample(atFrame: exchange.output.claimed) / instrument.hop + 1
+    guard step > performance.codes.promptFrames, step < performance.nextStep,
+      step > performance.nextStep - Performance.memory
     else { return }
-    for slot in 1...AddressTable.slots {
-      let reading = readings[sounding % Performance.memory][slot - 1]
-      guard reading.reading.isFinite else { continue }
-      _ = reports.offer(
-        .meter(
-          slot: slot, reading: reading.reading, threshold: reading.threshold, gain: reading.gain))
-    }
+    sounding.tellMeters(ofStep: step) { _ = reports.offer($0) }
   }
 
   // MARK: Takes

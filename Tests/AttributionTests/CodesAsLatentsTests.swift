@@ -26,36 +26,11 @@ struct CodesAsLatentsTests {
   private var model: URL { folder.file("dit") }
 
   private func write(channels: Int) throws {
-    let arguments: [String: Any] = [
-      "io_channels": channels, "embed_dim": 64, "depth": 1, "num_heads": 2,
-      "cond_token_dim": 0, "project_cond_tokens": false,
-      "global_cond_dim": 0, "transformer_type": "continuous_transformer",
-      "global_cond_type": "prepend",
-    ]
-    let diffusion: [String: Any] = [
-      "type": "dit", "diffusion_objective": "v", "cross_attention_cond_ids": ["prompt"],
-      "config": arguments,
-    ]
-    try FileManager.default.createDirectory(at: model, withIntermediateDirectories: true)
-    let file = model.appendingPathComponent("model_config.json")
-    try JSONSerialization.data(
-      withJSONObject: [
-        "model": ["diffusion": diffusion, "io_sample_rate": music.stepsPerSecond]
-      ]
-    ).write(to: file)
-    let network = DiffusionTransformer(config: try DiffusionTransformerConfig(file: file))
-    var random = TestRandom(seed: 3)
-    try SafetensorsWriter.write(
-      network.layout.entries.map { entry in
-        let size = Float(entry.shape.count > 1 ? entry.shape[1] : 16).squareRoot()
-        return .init(
-          name: DiffusionTransformer.prefix + entry.name, shape: entry.shape,
-          floats: random.normal(entry.range.count).map { $0 / size })
-      }, to: model.appendingPathComponent("model.safetensors"))
-    try SafetensorsWriter.write(
-      [("latent.mean", Float(2)), ("latent.deviation", 4)].map {
-        .init(name: $0.0, shape: [channels], floats: [Float](repeating: $0.1, count: channels))
-      }, to: model.appendingPathComponent("normalisation.safetensors"))
+    try writeRandomDiffusion(
+      to: model,
+      arguments: [
+        "io_channels": channels, "embed_dim": 64, "depth": 1, "num_heads": 2, "cond_token_dim": 0,
+      ], rate: music.stepsPerSecond, mean: 2, deviation: 4)
   }
 
   private func catalogue(tracks: Int, frames: Int) throws -> URL {

@@ -12,14 +12,26 @@ import Testing
 struct ServerChangeTests {
   private static let soaks = ProcessInfo.processInfo.environment["CONTINUO_SOAK_PART"] == "servers"
 
-  /// A daemon that plays from silence, connected to the server's ports.
-  private func player(_ server: JackServer, _ socket: OSCServer) throws -> RunningDaemon {
-    let daemon = try #require(try RunningDaemon(server: server.name, ["--connect", "system"]))
-    try #require(daemon.waitsForJACK(), "\(daemon.log)")
-    let play = OSCMessage("/transport/continue", [.float(0)])
-    socket.send(play, to: OSCPeer(host: "127.0.0.1", port: daemon.port))
-    try #require(daemon.waits(for: "joined"), "\(daemon.log)")
-    return daemon
+  /// A server, and a daemon that plays from silence, connected to the server's ports.
+  private final class Stage {
+    let server = JackServer()
+    let socket: OSCServer
+    let daemon: RunningDaemon
+
+    init() throws {
+      try #require(server.waits())
+      socket = try OSCServer(port: 0)
+      daemon = try #require(try RunningDaemon(server: server.name, ["--connect", "system"]))
+      try #require(daemon.waitsForJACK(), "\(daemon.log)")
+      let play = OSCMessage("/transport/continue", [.float(0)])
+      socket.send(play, to: OSCPeer(host: "127.0.0.1", port: daemon.port))
+      try #require(daemon.waits(for: "joined"), "\(daemon.log)")
+    }
+
+    func stop() {
+      daemon.stop()
+      server.stop()
+    }
   }
 
   /// Seconds until the daemon plays something into `probe`; nil after five.
@@ -39,12 +51,9 @@ struct ServerChangeTests {
     "the period changes while it plays: music, connections and OSC go on",
     .enabled(if: JackServer.isInstalled))
   func periods() throws {
-    let server = JackServer()
-    defer { server.stop() }
-    try #require(server.waits())
-    let socket = try OSCServer(port: 0)
-    let daemon = try player(server, socket)
-    defer { daemon.stop() }
+    let stage = try Stage()
+    defer { stage.stop() }
+    let (server, socket, daemon) = (stage.server, stage.socket, stage.daemon)
     let probe = try #require(JackProbe(server: server.name, signal: [], seconds: 6))
     defer { probe.close() }
     probe.connect(to: daemon.jackName)
@@ -79,12 +88,9 @@ struct ServerChangeTests {
     "the server comes back at another rate while it plays: the music goes on, connected as before",
     .enabled(if: JackServer.isInstalled))
   func rates() throws {
-    let server = JackServer()
-    defer { server.stop() }
-    try #require(server.waits())
-    let socket = try OSCServer(port: 0)
-    let daemon = try player(server, socket)
-    defer { daemon.stop() }
+    let stage = try Stage()
+    defer { stage.stop() }
+    let (server, socket, daemon) = (stage.server, stage.socket, stage.daemon)
     let port = "\(daemon.jackName):out_1"
     let before = try server.peers(of: port)
     #expect(before == ["system:playback_1"])

@@ -11,14 +11,8 @@ struct SteeringDirectionTests {
 
   private func probes(seed: UInt64 = 1) -> ProbeSet {
     var random = TestRandom(seed: seed)
-    let count = Self.layers * Self.heads
-    return ProbeSet(
-      layers: Self.layers, heads: Self.heads, headDimension: Self.dimension,
-      theta: random.normal(count * Self.dimension), bias: random.normal(count),
-      sigma: random.normal(count).map { abs($0) + 0.1 },
-      accuracyTrain: (0..<count).map { _ in 0.75 + 0.2 * random.uniform() },
-      accuracyTest: (0..<count).map { _ in 0.75 + 0.2 * random.uniform() },
-      meanDifference: random.normal(count * Self.dimension))
+    return random.probes(
+      layers: Self.layers, heads: Self.heads, dimension: Self.dimension)
   }
 
   /// Output projections (C, C), one per layer.

@@ -35,14 +35,8 @@ struct SteeringTests {
   private func make(seed: UInt64, options: DirectionOptions = DirectionOptions(monitors: 3)) -> Case
   {
     var random = TestRandom(seed: seed)
-    let count = Self.layers * Self.heads
-    let probes = ProbeSet(
-      layers: Self.layers, heads: Self.heads, headDimension: Self.dimension,
-      theta: random.normal(count * Self.dimension), bias: random.normal(count),
-      sigma: random.normal(count).map { abs($0) + 0.1 },
-      accuracyTrain: (0..<count).map { _ in 0.75 + 0.2 * random.uniform() },
-      accuracyTest: (0..<count).map { _ in 0.75 + 0.2 * random.uniform() },
-      meanDifference: random.normal(count * Self.dimension))
+    let probes = random.probes(
+      layers: Self.layers, heads: Self.heads, dimension: Self.dimension)
     let projections = (0..<Self.layers).map { _ in random.normal(Self.width * Self.width) }
     return Case(
       probes: probes, projections: projections,

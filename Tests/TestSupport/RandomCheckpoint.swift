@@ -1,4 +1,4 @@
-// Language models with random weights, small enough to run hundreds of steps in a test.
+// Language models with random weights, small enough to run hundreds of steps in a test, and random probes.
 
 package import Models
 
@@ -56,4 +56,18 @@ package func randomDecoder(_ config: LanguageModelConfig, seed: UInt64, spread: 
   }
   norm(body + "layer_norm")
   return entries
+}
+
+extension TestRandom {
+  /// Probes of every head, accuracies from 0.55 to 0.95.
+  package mutating func probes(layers: Int, heads: Int, dimension: Int) -> ProbeSet {
+    let count = layers * heads
+    return ProbeSet(
+      layers: layers, heads: heads, headDimension: dimension,
+      theta: normal(count * dimension), bias: normal(count),
+      sigma: normal(count).map { abs($0) + 0.1 },
+      accuracyTrain: (0..<count).map { _ in 0.75 + 0.2 * uniform() },
+      accuracyTest: (0..<count).map { _ in 0.75 + 0.2 * uniform() },
+      meanDifference: normal(count * dimension))
+  }
 }
