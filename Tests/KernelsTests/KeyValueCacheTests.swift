@@ -152,6 +152,75 @@ struct KeyValueCacheTests {
     }
   }
 
+  @Test("in bytes, gives the same bits on all instruction sets that fuse multiply-adds")
+  func instructionSets() {
+    var random = TestRandom(seed: 15)
+    let (heads, dimension, positions) = (3, 48, 150)
+    let width = heads * dimension
+    let keys = random.normal(positions * width)
+    let values = random.normal(positions * width)
+    let queries = random.normal(positions * width)
+    var results: [[UInt32]] = []
+    withEverySet { set in
+      guard set != .portable else { return }
+      var cache = KeyValueCache(
+        layers: 2, heads: heads, headDimension: dimension, capacity: positions, format: .int8)
+      cache.store(keys: keys.span, values: values.span, count: positions, layer: 1)
+      results.append(attend(cache, queries, count: positions).map(\.bitPattern))
+    }
+    #expect(results.allSatisfy { $0 == results.first })
+  }
+
+  @Test("many weights too small for a digit do not vanish together")
+  func smallWeights() {
+    let (dimension, others) = (16, 1499)
+    // The first position scores 11, all others 0: together they weigh 1499 · e⁻¹¹ to 1.
+    var keys = [Float](repeating: 0, count: (others + 1) * dimension)
+    keys[0] = 11
+    var values = [Float](repeating: 0, count: keys.count)
+    values[0] = 1
+    for position in 1...others { values[position * dimension + 1] = 1 }
+    var query = [Float](repeating: 0, count: dimension)
+    query[0] = Float(dimension).squareRoot()
+    let rest = 1499 * exp(-11.0)
+    withEverySet { set in
+      var cache = KeyValueCache(
+        layers: 2, heads: 1, headDimension: dimension, capacity: others + 1, format: .int8)
+      cache.store(keys: keys.span, values: values.span, count: others + 1, layer: 1)
+      cache.advance(by: others)
+      let got = attend(cache, query, count: 1)
+      #expect(abs(Double(got[0]) - 1 / (1 + rest)) < 1e-3, "\(set)")
+      // Sixteen lanes may each keep half a unit, 1/16256, to themselves.
+      #expect(abs(Double(got[1]) - rest / (1 + rest)) < 8.0 / 16256, "\(set)")
+    }
+  }
+
+  @Test("what lies behind the newest position does not matter", arguments: CacheFormat.allCases)
+  func leftovers(format: CacheFormat) {
+    var random = TestRandom(seed: 16)
+    let (heads, dimension) = (2, 16)
+    let width = heads * dimension
+    let keys = random.normal(4 * width)
+    let values = random.normal(4 * width)
+    let query = random.normal(width)
+    let broken = [Float](repeating: .infinity, count: 8 * width)
+    withEverySet { set in
+      func output(_ spoilt: Bool) -> [UInt32] {
+        var cache = KeyValueCache(
+          layers: 2, heads: heads, headDimension: dimension, capacity: 16, format: format)
+        if spoilt {
+          cache.store(keys: broken.span, values: broken.span, count: 8, layer: 1)
+          cache.advance(by: 8)
+          cache.truncate(to: 0)
+        }
+        cache.store(keys: keys.span, values: values.span, count: 4, layer: 1)
+        cache.advance(by: 3)
+        return attend(cache, query, count: 1).map(\.bitPattern)
+      }
+      #expect(output(true) == output(false), "\(set)")
+    }
+  }
+
   @Test("attends to all positions where there is no order")
   func complete() {
     var random = TestRandom(seed: 14)
