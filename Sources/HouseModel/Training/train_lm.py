@@ -20,12 +20,13 @@ import torch
 from transformers import MusicgenForConditionalGeneration
 
 from . import shapes, text, workspace
+from .lookback import Lookback, plant
 from .windows import CodeWindows, delay, pad
 
 MUON_RATE, ADAM_RATE, DROPPED = 2e-3, 1e-3, 0.2
 TEXT_SPREAD = 0.06      # of the projections that bring the text in: at the class's own 0.02 it was never heard
 EMBEDDING_SPREAD = 0.4
-FIELDS = ("update", "seconds", "loss", "validation", "book_1", "book_2", "book_3", "book_4", "validation_text", "short", "short_text", "examples")
+FIELDS = ("update", "seconds", "loss", "validation", "book_1", "book_2", "book_3", "book_4", "validation_text", "short", "short_text", "loop", "look", "examples")
 
 
 def conditioned(model, texts, keep):
@@ -55,6 +56,8 @@ def main():
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--from", dest="source", help="start from an exported house model")
     parser.add_argument("--rate", type=float, default=1.0, help="factor on both learning rates")
+    parser.add_argument("--loops", type=float, default=0.0, help="share of windows that are loops at the beginning; falls to a quarter of it")
+    parser.add_argument("--lookback", type=float, default=0.0, help="weight of the loss that teaches heads to look back; falls to zero by half time")
     parser.add_argument("--only-text", action="store_true", help="trains only what brings the text in; lm-best.pt is then the best with text on short windows")
     parser.add_argument("--hear-text", action="store_true", help="with --from: text encoder and the way from it start anew, with a larger spread")
     options = parser.parse_args()
@@ -73,6 +76,8 @@ def main():
         for layer in model.decoder.model.decoder.layers:
             for projection in (layer.encoder_attn.v_proj, layer.encoder_attn.out_proj):
                 torch.nn.init.normal_(projection.weight, std=TEXT_SPREAD)
+    if options.lookback:
+        plant(model.decoder)
     model.train()
     parts = dict(decoder=model.decoder, text_encoder=model.text_encoder, enc_to_dec_proj=model.enc_to_dec_proj)
     matrices = [p for n, p in model.decoder.named_parameters() if p.dim() == 2 and ".layers." in n and "encoder_attn" not in n]
@@ -101,7 +106,7 @@ def main():
     tokenizer = text.Tokenizer(options.source or words)
     data = CodeWindows(options.work, "train", tokenizer, seed=update + 1)
     held = CodeWindows(options.work, "validation", tokenizer, seed=3)
-    held = [held.draw(8, 500) for _ in range(2)] + [held.draw(32, 125) for _ in range(2)]
+    held = [held.draw(8, 500) for _ in range(2)] + [held.draw(32, 125) for _ in range(2)] + [held.draw(8, 500, loops=1.0)]
     log_path = os.path.join(options.work, prefix + ".csv")
     new = not os.path.exists(log_path) or not options.resume
     log = csv.DictWriter(open(log_path, "w" if new else "a", buffering=1), FIELDS)
@@ -120,30 +125,35 @@ def main():
         model.eval()
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
             plain = torch.stack([book_losses(model, c) for c, _ in held[:2]]).mean(0)
-            told = [torch.stack([book_losses(model, c, *conditioned(model, t, torch.ones(len(t)))) for c, t in part]).mean().item() for part in (held[:2], held[2:])]
-            short = torch.stack([book_losses(model, c) for c, _ in held[2:]]).mean().item()
+            told = [torch.stack([book_losses(model, c, *conditioned(model, t, torch.ones(len(t)))) for c, t in part]).mean().item() for part in (held[:2], held[2:4])]
+            short = torch.stack([book_losses(model, c) for c, _ in held[2:4]]).mean().item()
+            loop = book_losses(model, held[4][0]).mean().item()
         model.train()
-        return dict(validation=plain.mean().item(), validation_text=told[0], short=short, short_text=told[1], **{f"book_{k + 1}": plain[k].item() for k in range(shapes.BOOKS)})
+        return dict(validation=plain.mean().item(), validation_text=told[0], short=short, short_text=told[1], loop=loop, **{f"book_{k + 1}": plain[k].item() for k in range(shapes.BOOKS)})
 
+    lookback = Lookback(model.decoder) if options.lookback else None
+    look = 0.0
     while (now := time.time() - begin) < budget:
         share = now / budget
         scale = min(1.0, (update + 1) / 30) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = MUON_RATE * scale * options.rate, ADAM_RATE * scale * options.rate
         count, steps = ((options.batch * 20, 25), (options.batch * 8, 62), (options.batch * 20, 25), (options.batch * 4, 125))[update % 4] if options.only_text else ((options.batch, 500), (options.batch * 4, 125), (options.batch, 500), (max(1, options.batch // 3), 1500))[update % 4]
-        codes, texts = data.draw(count, steps)
+        codes, texts = data.draw(count, steps, loops=options.loops * (1 - 0.75 * share))
         with torch.autocast("cpu", torch.bfloat16):
             keep = (torch.rand(len(texts)) >= (0 if options.only_text else DROPPED)).float()
             losses = book_losses(model, codes, *conditioned(model, texts, keep))
+            gaze = lookback.loss(data.periods) if lookback and share < 0.5 else 0.0
         loss = losses.mean()
-        loss.backward()
+        (loss + options.lookback * (1 - 2 * share) * gaze).backward()
+        look += gaze.item() if lookback and share < 0.5 else 0.0
         torch.nn.utils.clip_grad_norm_(rest, 1.0)
         for optimiser in (adam,) if options.only_text else (muon, adam):
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
         update, examples, total, seen = update + 1, examples + len(texts), total + loss.item(), seen + 1
         if update % 25 == 0:
-            row = dict(loss=total / seen)
-            total, seen = 0.0, 0
+            row = dict(loss=total / seen, look=look / seen)
+            total, look, seen = 0.0, 0.0, 0
             data.refresh()
             if update % 200 == 0:
                 row |= validate()

@@ -43,16 +43,36 @@ class CodeWindows:
             self.facts[index] = piece
         return self.facts[index]
 
-    def draw(self, batch, steps, captions=True):
-        """codes [batch, 4, steps] int64 and a list of token ids of captions (empty where dropped by the caller)."""
-        codes, texts = [], []
+    def looped(self, codes):
+        """A stretch of codes [4, steps] over and over, in half of the cases with up to 40 % of the codes of each turn replaced, and its period
+        (0 for one that is no whole number of steps).
+
+        Real songs repeat themselves too, but never code by code: what is played again falls differently between the steps, and a young model
+        that has not yet learnt to look for what came before gains nothing by starting to. Loops make it worth its while (*ours*)."""
+        steps = codes.shape[1]
+        period = np.exp(self.rng.uniform(np.log(16), np.log(min(250, steps // 2))))
+        whole = self.rng.random() < 0.5
+        period = int(period) if whole else period      # bars do not last whole steps
+        turns = codes[:, (np.arange(steps) % period).astype(int)]
+        if self.rng.random() < 0.5:
+            wrong = self.rng.random(turns.shape) < self.rng.uniform(0, 0.4)
+            turns = np.where(wrong, self.rng.permuted(codes, axis=1), turns)
+        return turns, period if whole else 0
+
+    def draw(self, batch, steps, captions=True, loops=0.0):
+        """codes [batch, 4, steps] int64 and a list of token ids of captions (empty where dropped by the caller). `loops`: share of loops; their
+        periods in steps, 0 for what is none, are kept in `periods`."""
+        codes, texts, self.periods = [], [], []
         while len(codes) < batch:
             index = int(self.rng.choice(self.songs))
             at = int(self.rng.integers(0, workspace.STEPS - steps + 1))
             active = self.activity[index, at:at + steps]
             if not active[-50:].any() and self.rng.random() < 0.8:
                 continue
-            codes.append(self.codes[index, :, at:at + steps].astype(np.int64))
+            stretch = self.codes[index, :, at:at + steps].astype(np.int64)
+            stretch, period = self.looped(stretch) if loops and self.rng.random() < loops else (stretch, 0)
+            codes.append(stretch)
+            self.periods.append(period)
             if captions:
                 groups = [g for n, g in enumerate(GROUPS) if active[:, n].mean() > 0.08]
                 texts.append(self.tokenizer(caption(self.about(index), groups, random.Random(int(self.rng.integers(1 << 62))))))

@@ -1,6 +1,7 @@
 """The training rules keep their promises. Needs torch and transformers; skipped without them. Takes seconds."""
 import pytest
 
+np = pytest.importorskip("numpy")
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
@@ -9,10 +10,11 @@ from transformers import EncodecModel, MusicgenForConditionalGeneration
 from Training import shapes
 from Training.codec_losses import MelDistance, si_sdr, waveform_error
 from Training.generate import sample
+from Training.lookback import Lookback, plant
 from Training.linear_probe import accuracy_table
 from Training.quantiser import QuantiserTrainer
 from Training.recogniser import Recogniser, front_end, per_second
-from Training.windows import SPECIAL, delay
+from Training.windows import SPECIAL, CodeWindows, delay
 
 
 def test_the_codec_has_the_published_architecture_and_at_most_8_million_parameters():
@@ -126,3 +128,45 @@ def test_exporting_a_decoder_changes_the_decoder_alone(tmp_path):
     latents = torch.randn(1, shapes.LATENT, 2 * MARGIN + 3)
     with torch.no_grad():
         assert torch.allclose(again(latents), decoder(latents), atol=0.02) and inside(decoder(latents)).shape[-1] == 3 * 640
+
+
+def test_planted_heads_look_one_and_two_steps_back_and_one_period_back():
+    torch.manual_seed(0)
+    whole = MusicgenForConditionalGeneration(shapes.whole()).eval()
+    for table in whole.decoder.model.decoder.embed_tokens:
+        torch.nn.init.normal_(table.weight, std=0.4)
+    decoder = whole.decoder
+    codes = torch.randint(0, shapes.CARDINALITY, (2, shapes.BOOKS, 30)).repeat(1, 1, 4)
+    inputs = delay(codes)[:, :, :-1].reshape(2 * shapes.BOOKS, -1)
+    lookback = Lookback(decoder)
+
+    def loss():
+        with torch.no_grad():
+            decoder(input_ids=inputs, use_cache=False)
+        return lookback.loss([30, 30]).item()
+
+    before = loss()
+    plant(decoder)
+    after = loss()
+    one = Lookback(decoder, heads=((0, 1, 1), (0, 2, 2)))
+    with torch.no_grad():
+        decoder(input_ids=inputs, use_cache=False)
+    assert before > 3.5 and after < before - 1.5       # uniform attention over some hundred steps: 4 to 5 nats
+    assert one.loss([0, 0]).item() < 0.2
+    assert lookback.loss([0, 0]).item() < 0.2           # without loops only the heads that look one or two steps back are asked
+
+
+def test_loops_repeat_and_tell_their_period():
+    windows = CodeWindows.__new__(CodeWindows)
+    windows.rng = np.random.default_rng(4)
+    codes = np.arange(4 * 400).reshape(4, 400)
+    whole, exact = 0, 0
+    for _ in range(200):
+        turns, period = windows.looped(codes)
+        assert turns.shape == codes.shape
+        if period:
+            whole += 1
+            same = (turns[:, period:] == turns[:, :-period]).mean()
+            exact += same == 1
+            assert period <= 200 and same > 0.3
+    assert 70 < whole < 130 and exact > 20
