@@ -1,6 +1,7 @@
 // The daemon's configuration file: `key = value` lines, `#` comments. Command-line options win.
 
 package import Foundation
+package import Kernels
 package import Reporting
 
 /// A configuration that cannot be used.
@@ -31,7 +32,7 @@ package enum ConfigurationError: Explained, Equatable {
 /// What the daemon is told before it starts.
 package struct Configuration: Sendable, Equatable {
   package var model = "house"
-  package var weights = "f32"
+  package var weights = WeightFormat.standard
   package var threads = 0
   package var bundles: [String] = []
   package var oscPort = 9770
@@ -79,10 +80,10 @@ package struct Configuration: Sendable, Equatable {
     switch key {
     case "model": model = value
     case "weights":
-      guard ["f32", "bf16", "int8", "int4"].contains(value) else {
+      guard let format = WeightFormat(rawValue: value) else {
         throw refuse("f32, bf16, int8 or int4")
       }
-      weights = value
+      weights = format
     case "threads":
       guard let number = Int(value), (0...256).contains(number) else { throw refuse("0 to 256") }
       threads = number

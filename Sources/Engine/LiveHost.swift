@@ -14,7 +14,7 @@ package final class LiveHost: ControlHost {
   package struct Options: Sendable {
     package var modelName = "house"
     /// How the model's weights are kept: f32, bf16, int8 or int4.
-    package var weights = "f32"
+    package var weights = WeightFormat.standard.rawValue
     package var allowsQuit = false
     package var folders = DataFolders()
     /// Where takes are written.

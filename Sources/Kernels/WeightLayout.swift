@@ -14,6 +14,10 @@ package enum WeightFormat: String, Sendable, CaseIterable, Codable {
   /// 4 bits, a scale and an offset per group of 32: 0.625 bytes per weight.
   case int4
 
+  /// What players get unless they ask for another: a quarter of the memory traffic of float32, and the quality guard of
+  /// `continuo evaluate quantisation` passes by far (0.0003 of 0.005 nats per code on the house model).
+  package static let standard = WeightFormat.int8
+
   /// Inputs that share a scale; 1 where there are none.
   package var defaultGroup: Int {
     switch self {

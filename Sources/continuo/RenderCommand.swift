@@ -64,7 +64,7 @@ struct RenderCommand: ParsableCommand {
   var guidance: Float = 3
   @Option(
     help:
-      "How weights are kept in memory: f32, bf16, int8 or int4 (default: f32, or the take's own).")
+      "How weights are kept in memory: f32, bf16, int8 or int4 (default: int8, or the take's own).")
   var weights: WeightFormat?
   @Option(parsing: .unconditional, help: "Compute threads; default: one per core, at most 8.")
   var threads: Int?
@@ -188,7 +188,7 @@ struct RenderCommand: ParsableCommand {
       settings: SamplingSettings(
         temperature: temperature, topK: topK, topP: topP, guidance: guidance,
         seed: seed ?? UInt64.random(in: 0..<1 << 32)),
-      weights: weights ?? .f32,
+      weights: weights ?? .standard,
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
       out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
       picture: picture.map { URL(fileURLWithPath: $0) }, knobs: try knobs.request())

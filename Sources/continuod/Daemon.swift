@@ -38,7 +38,7 @@ struct Daemon {
       settings.threads > 0 ? settings.threads : min(ProcessInfo.processInfo.activeProcessorCount, 8)
     let pool = ComputePool(threads: threads)
     let model = try MusicGen(
-      folder: location.folder, weights: WeightFormat(rawValue: settings.weights) ?? .f32,
+      folder: location.folder, weights: settings.weights,
       pool: pool)
     log.info("model \(location.name), \(settings.weights), \(threads) threads")
 
@@ -55,7 +55,7 @@ struct Daemon {
       server: settings.jackServer)
     var options = LiveHost.Options()
     options.modelName = location.name
-    options.weights = settings.weights
+    options.weights = settings.weights.rawValue
     options.allowsQuit = settings.allowsQuit
     options.records = settings.record != nil
     options.takes = settings.record.map { URL(fileURLWithPath: $0) }

@@ -3,7 +3,10 @@
 import ArgumentParser
 import Engine
 import Foundation
+import Kernels
 import Reporting
+
+extension WeightFormat: ExpressibleByArgument {}
 
 struct DaemonCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -44,8 +47,8 @@ struct DaemonCommand: ParsableCommand {
       "The training catalogue of the model, for /attribution/start (default: the shipped model's, or the user's own for this model)."
   )
   var catalogue: String?
-  @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4 (default: f32).")
-  var weights: String?
+  @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4 (default: int8).")
+  var weights: WeightFormat?
   @Option(help: "Compute threads; 0 for one per core, at most 8 (default: 0).") var threads: Int?
   @Flag(name: .customLong("allow-quit"), help: "Lets /quit end the daemon.") var allowQuit = false
 

@@ -1,4 +1,5 @@
 import Foundation
+import Kernels
 import TestSupport
 import Testing
 
@@ -23,6 +24,8 @@ import Testing
       allow-quit = yes
       """)
     #expect(settings.model == "./mine" && settings.bundles == ["drums", "piano"])
+    #expect(settings.weights == .int8)
+    #expect(try read("weights = f32").weights == .f32)
     #expect(settings.oscPort == 9000 && settings.allowsQuit && settings.oscBind == "127.0.0.1")
   }
 
