@@ -67,6 +67,14 @@ struct HandoverTests {
     let server = JackServer(rate: rate)
     defer { server.stop() }
     try #require(server.waits())
+    // What a server or an engine without processor time makes of it says nothing about places: again, then.
+    for attempt in 1...4 {
+      if try measure(rate: rate, server: server, isLast: attempt == 4) { return }
+    }
+  }
+
+  /// Plays, goes on, compares; false when periods were missed meanwhile, unless it is the last try.
+  private func measure(rate: Int, server: JackServer, isLast: Bool) throws -> Bool {
     let home = try TemporaryFolder()
     let daemon = try #require(
       try RunningDaemon(server: server.name, ["--record", home.url.path], folder: nil))
@@ -92,6 +100,8 @@ struct HandoverTests {
     let end = clip.frames
     let output = clip.recorded(max(0, end - 8 * rate + 4096)..<end)[0]
     let skipped = max(0, end - 8 * rate + 4096)
+    let status = try #require(daemon.wait(limit: 30, asking: socket) { _ in true }).status
+    guard isLast || status.underruns + status.xruns == 0 else { return false }
     socket.send(OSCMessage("/transport/stop"), to: peer)
     try #require(daemon.waits(for: "kept take-"), "\(daemon.log)")
     let names = try home.names()
@@ -148,5 +158,6 @@ struct HandoverTests {
     let dryAt = near - rate / 10 - delay + skipped
     let own = max(jump(signal[dryAt..<dryAt + rate / 10 + from]), jump(music[0..<from]))
     #expect(jump(output[near - rate / 10..<near + from]) <= own)
+    return true
   }
 }

@@ -89,6 +89,8 @@ package final class RunningDaemon {
     /// Seconds of music ahead of the play head.
     package var ready = 0.0
     package var underruns = 0
+    /// Periods that the sound server itself missed.
+    package var xruns = 0
   }
 
   /// Asks for the status until it is as wanted.
@@ -110,7 +112,8 @@ package final class RunningDaemon {
         let status = Status(
           state: message.arguments[1].text ?? "", hasServer: message.arguments[3].number == 1,
           ready: message.arguments[8].number ?? 0,
-          underruns: Int(message.arguments[7].number ?? 0))
+          underruns: Int(message.arguments[7].number ?? 0),
+          xruns: Int(message.arguments[6].number ?? 0))
         if isWanted(status) { return ((now - began) / .seconds(1), silence, status) }
       }
     }
