@@ -1,10 +1,11 @@
 """What the language model learns from: stretches of codes under the delay pattern, with a caption of what sounds in them."""
+import os
 import random
 
 import numpy as np
 import torch
 
-from . import shapes, workspace
+from . import loops as sound_loops, shapes, workspace
 from .captions import caption
 from .catalogue_plan import song
 from .note import GROUPS
@@ -30,6 +31,9 @@ class CodeWindows:
         self.activity = workspace.array(work, "activity", split)
         self.split, self.tokenizer, self.rng = split, tokenizer, np.random.default_rng(seed)
         self.facts = {}
+        self.by_ear = None
+        if split == "train" and os.path.exists(os.path.join(work, "coded-loops.u8")):
+            self.by_ear = sound_loops.arrays(work)
         self.refresh()
 
     def refresh(self):
@@ -60,17 +64,20 @@ class CodeWindows:
         return turns, period if whole else 0
 
     def draw(self, batch, steps, captions=True, loops=0.0):
-        """codes [batch, 4, steps] int64 and a list of token ids of captions (empty where dropped by the caller). `loops`: share of loops; their
-        periods in steps, 0 for what is none, are kept in `periods`."""
+        """codes [batch, 4, steps] int64 and a list of token ids of captions (empty where dropped by the caller). `loops`: share of loops, half of them loops of
+        sound where `loops.py` has made some; their periods in steps, 0 for what is none, are kept in `periods`."""
         codes, texts, self.periods = [], [], []
         while len(codes) < batch:
             index = int(self.rng.choice(self.songs))
             at = int(self.rng.integers(0, workspace.STEPS - steps + 1))
-            active = self.activity[index, at:at + steps]
+            looped = loops and self.rng.random() < loops
+            by_ear = looped and self.by_ear and self.by_ear[2][index] and self.rng.random() < 0.5
+            source, activity = (self.by_ear[0], self.by_ear[1]) if by_ear else (self.codes, self.activity)
+            active = activity[index, at:at + steps]
             if not active[-50:].any() and self.rng.random() < 0.8:
                 continue
-            stretch = self.codes[index, :, at:at + steps].astype(np.int64)
-            stretch, period = self.looped(stretch) if loops and self.rng.random() < loops else (stretch, 0)
+            stretch = source[index, :, at:at + steps].astype(np.int64)
+            stretch, period = self.looped(stretch) if looped and not by_ear else (stretch, 0)
             codes.append(stretch)
             self.periods.append(period)
             if captions:

@@ -10,6 +10,7 @@ from transformers import EncodecModel, MusicgenForConditionalGeneration
 from Training import shapes
 from Training.codec_losses import MelDistance, si_sdr, waveform_error
 from Training.generate import sample
+from Training.loops import SEAM, loop
 from Training.lookback import Lookback, plant
 from Training.linear_probe import accuracy_table
 from Training.quantiser import QuantiserTrainer
@@ -154,6 +155,15 @@ def test_planted_heads_look_one_and_two_steps_back_and_one_period_back():
     assert before > 3.5 and after < before - 1.5       # uniform attention over some hundred steps: 4 to 5 nats
     assert one.loss([0, 0]).item() < 0.2
     assert lookback.loss([0, 0]).item() < 0.2           # without loops only the heads that look one or two steps back are asked
+
+
+def test_a_loop_of_sound_repeats_without_a_jump():
+    sound = (10000 * np.sin(np.arange(64000) * 0.03)).astype(np.int16)
+    out = loop(sound, 1000, 20001, total=90000)
+    assert len(out) == 90000 and np.array_equal(out[:20001], sound[1000:21001])
+    assert np.array_equal(out[20001 + SEAM:40002], out[SEAM:20001]) and np.array_equal(out[40002:60003], out[20001:40002])
+    assert np.abs(np.diff(out)).max() < 1000             # the sine itself moves by 300 a sample, a bare seam would by up to 20,000
+    assert np.array_equal(loop(sound, 44000, 20000, total=50000)[20000:40000], sound[44000:64000])      # nothing lies behind the last one
 
 
 def test_loops_repeat_and_tell_their_period():
