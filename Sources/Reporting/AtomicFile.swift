@@ -45,9 +45,7 @@ package enum AtomicFile {
     let folder = destination.deletingLastPathComponent()
     let temporary = temporaryPlace(for: destination)
     do {
-      guard FileManager.default.createFile(atPath: temporary.path, contents: nil) else {
-        throw OutputError.cannotCreate(path: destination.path, reason: lastError())
-      }
+      try create(temporary, for: destination)
       let result = try body(temporary)
       try sync(temporary, for: destination)
       guard unsafe rename(temporary.path, destination.path) == 0 else {
@@ -95,6 +93,16 @@ package enum AtomicFile {
         throw OutputError.writing(path: destination.path, reason: lastError())
       }
     }
+  }
+
+  /// Makes an empty file. `FileManager.createFile` makes it under a name of its own first, which a process that is killed
+  /// at that moment leaves behind and nobody would know for what it is.
+  private static func create(_ file: URL, for destination: URL) throws {
+    let descriptor = unsafe open(file.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw OutputError.cannotCreate(path: destination.path, reason: lastError())
+    }
+    close(descriptor)
   }
 
   private static func sync(_ file: URL, for destination: URL) throws {
