@@ -88,44 +88,14 @@ package enum CacheFormat: String, Sendable, CaseIterable, Codable {
       unsafe newValues.withUnsafeBufferPointer { values in
         guard let k = keys.baseAddress, let v = values.baseAddress else { return }
         for head in 0..<heads {
-          unsafe withUnsafePointer(to: self.head(head, layer: layer)) {
-            unsafe store(k, v, count: count, head: head, at: $0)
+          let place = unsafe self.head(head, layer: layer)
+          unsafe withUnsafePointer(to: place) {
+            for index in 0..<count {
+              let start = index * width + head * headDimension
+              unsafe continuo_cache_store($0, length + index, k + start, v + start, headDimension)
+            }
           }
         }
-      }
-    }
-  }
-
-  /// Stores one head's part of `count` new positions.
-  private func store(
-    _ keys: UnsafePointer<Float>, _ values: UnsafePointer<Float>, count: Int, head: Int,
-    at place: UnsafePointer<continuo_head>
-  ) {
-    for index in 0..<count {
-      let start = (index * heads + head) * headDimension
-      unsafe continuo_cache_store(
-        place, length + index, keys + start, values + start, headDimension)
-    }
-  }
-
-  /// Stores new positions as `store` does and attends as `attend` does, in one run of the threads: each
-  /// writes the keys and values that it is about to read.
-  ///
-  /// Parameters as there.
-  package mutating func storeAndAttend(
-    keys newKeys: Span<Float>, values newValues: Span<Float>, queries: Span<Float>, count: Int,
-    layer: Int, into output: inout MutableSpan<Float>, pool: ComputePool
-  ) {
-    precondition(length + count <= capacity, "the cache holds \(capacity) positions")
-    precondition(
-      newKeys.count == queries.count && newValues.count == queries.count, "shapes do not fit")
-    unsafe newKeys.withUnsafeBufferPointer { keys in
-      unsafe newValues.withUnsafeBufferPointer { values in
-        guard let k = keys.baseAddress, let v = values.baseAddress else { return }
-        unsafe attend(
-          queries: queries, count: count, layer: layer, visible: length + 1, step: 1,
-          into: &output, pool: pool
-        ) { unsafe store(k, v, count: count, head: $0, at: $1) }
       }
     }
   }
@@ -143,7 +113,7 @@ package enum CacheFormat: String, Sendable, CaseIterable, Codable {
     pool: ComputePool
   ) {
     precondition(length + count <= capacity, "the cache holds \(capacity) positions")
-    unsafe attend(
+    attend(
       queries: queries, count: count, layer: layer, visible: length + 1, step: 1, into: &output,
       pool: pool)
   }
@@ -156,16 +126,14 @@ package enum CacheFormat: String, Sendable, CaseIterable, Codable {
     pool: ComputePool
   ) {
     precondition(length > 0, "attention over nothing")
-    unsafe attend(
+    attend(
       queries: queries, count: count, layer: layer, visible: length, step: 0, into: &output,
       pool: pool)
   }
 
-  /// - Parameter before: called with every head and its place before it is read, by the thread that reads.
   private func attend(
     queries: Span<Float>, count: Int, layer: Int, visible: Int, step: Int,
-    into output: inout MutableSpan<Float>, pool: ComputePool,
-    before: (Int, UnsafePointer<continuo_head>) -> Void = { _, _ in }
+    into output: inout MutableSpan<Float>, pool: ComputePool
   ) {
     let width = heads * headDimension
     precondition(queries.count == count * width && output.count == count * width)
@@ -183,7 +151,6 @@ package enum CacheFormat: String, Sendable, CaseIterable, Codable {
         pool.run(chunks: heads) { head in
           let place = unsafe self.head(head, layer: layer)
           unsafe withUnsafePointer(to: place) {
-            unsafe before(head, $0)
             unsafe continuo_attend(
               $0, q + head * headDimension, count, visible, step, width, headDimension, scale,
               scratch + head * floats, z + head * headDimension)

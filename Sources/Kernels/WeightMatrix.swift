@@ -73,11 +73,9 @@ internal import CKernels
   ///   - count: how many vectors are multiplied in one pass over the weights, ≥ 1. The result of
   ///     each is the same bit for bit whatever the others are and however many there are.
   ///   - y: receives (count, rows).
-  ///   - activates: y = GELU(x Wᵀ) instead, by the threads that have just computed the rows.
   ///   - pool: the threads that share the rows.
   package func multiply(
-    _ x: Span<Float>, count: Int, into y: inout MutableSpan<Float>, activates: Bool = false,
-    pool: ComputePool
+    _ x: Span<Float>, count: Int, into y: inout MutableSpan<Float>, pool: ComputePool
   ) {
     precondition(x.count == count * columns && y.count == count * rows, "shapes do not fit")
     unsafe x.withUnsafeBufferPointer { x in
@@ -86,12 +84,8 @@ internal import CKernels
         let product = unsafe PreparedProduct(from, count: count, like: layout, pool: pool)
         let grain = self.grain
         pool.run(chunks: (rows + grain - 1) / grain) { chunk in
-          let range = chunk * grain..<min(rows, (chunk + 1) * grain)
-          unsafe compute(range, of: product, into: to)
-          guard activates else { return }
-          for column in 0..<count {
-            unsafe continuo_gelu(to + column * rows + range.lowerBound, range.count)
-          }
+          unsafe compute(
+            chunk * grain..<min(rows, (chunk + 1) * grain), of: product, into: to)
         }
       }
     }

@@ -96,9 +96,11 @@ package final class LanguageModel: Sendable {
       for stream in streams where stream.pendingCount > 0 {
         let count = stream.pendingCount
         let part = start * C..<(start + count) * C
-        var z = unsafe workspace.z.heldMutableSpan(part)
-        stream.state.cache.storeAndAttend(
+        stream.state.cache.store(
           keys: unsafe workspace.k.heldSpan(part), values: unsafe workspace.v.heldSpan(part),
+          count: count, layer: l)
+        var z = unsafe workspace.z.heldMutableSpan(part)
+        stream.state.cache.attend(
           queries: unsafe workspace.q.heldSpan(part), count: count, layer: l, into: &z, pool: pool)
         stream.state.keepHeadOutputs(of: l, from: z.span.extracting((count - 1) * C..<count * C))
         start += count
@@ -119,12 +121,8 @@ package final class LanguageModel: Sendable {
       var h = unsafe workspace.h.heldMutableSpan(0..<n * C)
       layer.feedForwardNorm.apply(x.span, into: &h)
       var f = unsafe workspace.f.heldMutableSpan(0..<n * F)
-      if isExact {
-        layer.expand.multiply(h.span, count: n, into: &f, activates: true, pool: pool)
-      } else {
-        product(layer.expand, h.span, n, &f)
-        gelu(&f)
-      }
+      product(layer.expand, h.span, n, &f)
+      gelu(&f)
       product(layer.contract, f.span, n, &y)
       accumulate(y.span, into: &x)
     }

@@ -152,37 +152,6 @@ struct KeyValueCacheTests {
     }
   }
 
-  @Test(
-    "storing and attending in one run gives what storing before gives",
-    arguments: CacheFormat.allCases)
-  func oneRun(format: CacheFormat) {
-    var random = TestRandom(seed: 17)
-    let (heads, dimension, count) = (3, 24, 5)
-    let width = heads * dimension
-    let keys = random.normal(count * width)
-    let values = random.normal(count * width)
-    let queries = random.normal(count * width)
-    for threads in 1...4 {
-      var one = KeyValueCache(
-        layers: 2, heads: heads, headDimension: dimension, capacity: 40, format: format)
-      var two = KeyValueCache(
-        layers: 2, heads: heads, headDimension: dimension, capacity: 40, format: format)
-      for _ in 0..<4 {
-        two.store(keys: keys.span, values: values.span, count: count, layer: 1)
-        let wanted = attend(two, queries, count: count)
-        var output = FloatBuffer(count: count * width)
-        var span = output.mutableSpan
-        one.storeAndAttend(
-          keys: keys.span, values: values.span, queries: queries.span, count: count, layer: 1,
-          into: &span, pool: ComputePool(threads: threads))
-        let isSame = output.array().map(\.bitPattern) == wanted.map(\.bitPattern)
-        #expect(isSame, "\(threads) threads")
-        one.advance(by: count)
-        two.advance(by: count)
-      }
-    }
-  }
-
   @Test("in bytes, gives the same bits on all instruction sets that fuse multiply-adds")
   func instructionSets() {
     var random = TestRandom(seed: 15)

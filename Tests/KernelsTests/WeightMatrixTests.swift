@@ -111,31 +111,6 @@ struct WeightMatrixTests {
     }
   }
 
-  @Test("GELU in the same run gives what GELU afterwards gives", arguments: WeightFormat.allCases)
-  func activated(format: WeightFormat) {
-    var random = TestRandom(seed: 6)
-    let (rows, columns, count) = (1234, 96, 3)
-    let matrix = WeightMatrix.quantised(
-      random.normal(rows * columns).span, rows: rows, columns: columns, to: format,
-      pool: ComputePool())
-    // Small, because tails that are denormal would count as zero inside a run.
-    let x = random.normal(count * columns, scale: 0.1)
-    withEverySet { set in
-      var wanted = FloatBuffer(product(matrix, x, count: count))
-      var span = wanted.mutableSpan
-      gelu(&span)
-      for threads in 1...4 {
-        var output = FloatBuffer(count: count * rows)
-        var target = output.mutableSpan
-        matrix.multiply(
-          x.span, count: count, into: &target, activates: true,
-          pool: ComputePool(threads: threads))
-        let same = output.array().map(\.bitPattern) == wanted.array().map(\.bitPattern)
-        #expect(same, "\(set), \(threads) threads")
-      }
-    }
-  }
-
   @Test(
     "gives the same bits on all instruction sets that fuse multiply-adds",
     arguments: WeightFormat.allCases)
