@@ -3,7 +3,6 @@
 // Keys lie in tiles of sixteen positions, dimension after dimension, so that a vector's lanes are
 // positions and no sum crosses lanes; values lie position after position. Both are read once for up to
 // QUERIES queries. Four running sums per query (dimensions d mod 4) hide the latency of the adds.
-// In bytes: body_attention_bytes.h.
 
 #define KEY_AT(T) ((T *)head->keys)[tile * D * 16 + d * 16 + lane]
 
@@ -29,11 +28,33 @@ TARGET static void cache_store(const continuo_head *head, size_t position, const
       store_f16(v + part, load_part(value + part, left));
     }
   } else {
-    store_bytes(head, position, key, value, width);
+    f32x16 most_k = all(0), most_v = all(0);
+    for (size_t part = 0; part < D; part += 16) {
+      const size_t left = width > part ? (width - part < 16 ? width - part : 16) : 0;
+      most_k = larger(absolute(load_part(key + part, left)), most_k);
+      most_v = larger(absolute(load_part(value + part, left)), most_v);
+    }
+    const float most_key = largest_of(most_k), most_value = largest_of(most_v);
+    const float k = most_key > 0 ? 127 / most_key : 0, v = most_value > 0 ? 127 / most_value : 0;
+    int8_t *values = (int8_t *)head->values + position * D;
+    for (size_t part = 0; part < D; part += 16) {
+      const size_t left = width > part ? (width - part < 16 ? width - part : 16) : 0;
+      int8_t row[16];
+      store_i8(row, nearest(load_part(key + part, left) * all(k)));
+      for (size_t i = 0; i < 16; i++) {
+        const size_t d = part + i;
+        KEY_AT(int8_t) = row[i];
+      }
+      store_i8(values + part, nearest(load_part(value + part, left) * all(v)));
+    }
+    head->key_scale[position] = most_key / 127;
+    head->value_scale[position] = most_value / 127;
   }
 }
 
-// scores[c][position] = key · query c for whole tiles.
+#define LOAD_I8(p) load_i8((const int8_t *)(p))
+
+// scores[c][position] = key · query c for whole tiles, and the largest visible one of each query.
 #define SCORES(NAME, ELEMENT, LOAD)                                                                \
   INLINE void NAME(const continuo_head *head, const float *queries, int count, size_t positions,  \
                    float *scores, size_t row) {                                                   \
@@ -52,7 +73,8 @@ TARGET static void cache_store(const continuo_head *head, size_t position, const
         }                                                                                          \
       }                                                                                            \
       UNROLL for (int c = 0; c < count; c++) {                                                     \
-        const f32x16 s = (sum[c][0] + sum[c][1]) + (sum[c][2] + sum[c][3]);                        \
+        f32x16 s = (sum[c][0] + sum[c][1]) + (sum[c][2] + sum[c][3]);                              \
+        if (head->format == CONTINUO_CACHE_INT8) s = s * load(head->key_scale + p);                \
         store(scores + c * row + p, s);                                                            \
       }                                                                                            \
     }                                                                                              \
@@ -60,6 +82,7 @@ TARGET static void cache_store(const continuo_head *head, size_t position, const
 
 SCORES(scores_f32, float, load)
 SCORES(scores_f16, uint16_t, load_f16)
+SCORES(scores_i8, int8_t, LOAD_I8)
 
 // outputs[c] = Σ weights[c][position] · value, sixteen · PARTS dimensions from `first` on.
 #define MIX(NAME, ELEMENT, LOAD)                                                                   \
@@ -92,9 +115,10 @@ SCORES(scores_f16, uint16_t, load_f16)
 
 MIX(mix_f32, float, load)
 MIX(mix_f16, uint16_t, load_f16)
+MIX(mix_i8, int8_t, LOAD_I8)
 
 // Turns one query's scores into e^(score − largest), zero from `visible` on; returns 1 / their sum.
-// With values in bytes their scales are multiplied in, after the sum.
+// With 8-bit values their scales are multiplied in, after the sum.
 INLINE float weigh(const continuo_head *head, float *scores, size_t visible, size_t positions) {
   f32x16 most = all(scores[0]);
   size_t p = 0;
@@ -106,13 +130,18 @@ INLINE float weigh(const continuo_head *head, float *scores, size_t visible, siz
   for (p = 0; p < positions; p += 16) {
     f32x16 e = exponential(load(scores + p) - all(largest));
     total = total + e;
-    // Places behind `visible` may hold anything.
-    if (head->format == CONTINUO_CACHE_INT8)
-      e = choose(e > all(0), e * load(head->value_scale + p), e);
+    if (head->format == CONTINUO_CACHE_INT8) e = e * load(head->value_scale + p);
     store(scores + p, e);
   }
   return 1 / sum_of(total);
 }
+
+#define FORMATS(CALL)                                                                              \
+  switch (head->format) {                                                                          \
+    case CONTINUO_CACHE_F32: CALL(f32); break;                                                     \
+    case CONTINUO_CACHE_F16: CALL(f16); break;                                                     \
+    case CONTINUO_CACHE_INT8: CALL(i8); break;                                                     \
+  }
 
 INLINE void attend_block(const continuo_head *head, const float *queries, int count, size_t visible,
                          size_t step, size_t stride, size_t width, float scale, float *scratch,
@@ -120,29 +149,17 @@ INLINE void attend_block(const continuo_head *head, const float *queries, int co
   const size_t D = head->dimension;
   const size_t most = visible + step * (count - 1), positions = (most + 15) / 16 * 16;
   float *scaled = scratch, *outputs = scratch + 4 * D, *scores = scratch + 8 * D;
+  for (int c = 0; c < count; c++)
+    for (size_t d = 0; d < D; d++) scaled[c * D + d] = d < width ? queries[c * stride + d] * scale : 0;
+#define CALL(F) scores_##F(head, scaled, count, positions, scores, positions)
+  FORMATS(CALL)
+#undef CALL
   float inverse[QUERIES];
-  if (head->format == CONTINUO_CACHE_INT8) {
-    float units[QUERIES];
-    int32_t totals[QUERIES][2];
-    for (int c = 0; c < count; c++)
-      units[c] = scale * query_digits(queries + c * stride, width, D, (int8_t *)(scaled + c * D), totals[c]);
-    scores_bytes(head, (const int8_t *)scaled, totals, units, count, positions, scores, positions);
-    for (int c = 0; c < count; c++) {
-      inverse[c] = weigh(head, scores + c * positions, visible + step * c, positions);
-      units[c] = weight_digits(scores + c * positions, positions, totals[c]);
-    }
-    mix_bytes(head, scores, totals, units, count, positions, positions, outputs);
-  } else {
-    const int is_half = head->format == CONTINUO_CACHE_F16;
-    for (int c = 0; c < count; c++)
-      for (size_t d = 0; d < D; d++) scaled[c * D + d] = d < width ? queries[c * stride + d] * scale : 0;
-    if (is_half) scores_f16(head, scaled, count, positions, scores, positions);
-    else scores_f32(head, scaled, count, positions, scores, positions);
-    for (int c = 0; c < count; c++)
-      inverse[c] = weigh(head, scores + c * positions, visible + step * c, positions);
-    if (is_half) mix_f16(head, scores, count, most, positions, outputs);
-    else mix_f32(head, scores, count, most, positions, outputs);
-  }
+  for (int c = 0; c < count; c++)
+    inverse[c] = weigh(head, scores + c * positions, visible + step * c, positions);
+#define CALL(F) mix_##F(head, scores, count, most, positions, outputs)
+  FORMATS(CALL)
+#undef CALL
   for (int c = 0; c < count; c++)
     for (size_t d = 0; d < width; d++) output[c * stride + d] = outputs[c * D + d] * inverse[c];
 }

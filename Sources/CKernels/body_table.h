@@ -1,10 +1,9 @@
 // All kernels, and the table of them, for the instruction set whose file includes this.
+#include "body_attention.h"
 #include "body_dense.h"
 #include "body_fit.h"
 #include "body_rows.h"
 #include "body_tiles.h"
-#include "body_attention_bytes.h"
-#include "body_attention.h"
 #include "body_windows.h"
 
 static const continuo_table table = {

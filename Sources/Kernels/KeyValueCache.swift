@@ -1,9 +1,9 @@
 // Keys and values of self-attention, and the attention over them.
 //
 // Every head of every layer has its keys and its values in one piece, in the order in which attention
-// reads them: keys in tiles of sixteen positions, values position after position, or four by four when
-// they are bytes. The number of positions read grows by one per step; at 1,500 of them the cache is as
-// large as a good part of the weights, hence the formats.
+// reads them: keys in tiles of sixteen positions, values position after position. The number of
+// positions read grows by one per step; at 1,500 of them the cache is as large as a good part of the
+// weights, hence the formats.
 
 internal import CKernels
 
@@ -13,8 +13,7 @@ package enum CacheFormat: String, Sendable, CaseIterable, Codable {
   case f32
   /// 2 bytes per number, 11 significant bits.
   case f16
-  /// 1 byte per number and a scale per position and head, of keys and of values. Queries and softmax
-  /// weights are taken to 14 bits there, so that all sums are whole numbers.
+  /// 1 byte per number and a scale per position and head.
   case int8
 }
 
@@ -40,8 +39,6 @@ package enum CacheFormat: String, Sendable, CaseIterable, Codable {
     layers: Int, heads: Int, headDimension: Int, capacity: Int, format: CacheFormat = .f32
   ) {
     precondition(layers > 0 && heads > 0 && headDimension > 0 && capacity > 0, "an empty cache")
-    precondition(
-      format != .int8 || (capacity <= 65_536 && headDimension <= 1024), "sums would overflow")
     self.layers = layers
     self.heads = heads
     self.headDimension = headDimension

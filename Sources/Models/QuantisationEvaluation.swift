@@ -10,8 +10,6 @@ import RealModule
 /// What the comparison of one format found.
 package struct QuantisationScore: Sendable, Codable, Equatable {
   package var format: WeightFormat
-  /// Of keys and values.
-  package var cache: CacheFormat
   /// Mean over all codes of Σ p ln(p/q), nats.
   package var divergence: Double
   /// The largest value of a single code's divergence.
@@ -24,11 +22,10 @@ package struct QuantisationScore: Sendable, Codable, Equatable {
   package var weightBytes: Int
 
   package init(
-    format: WeightFormat, cache: CacheFormat, divergence: Double, worst: Double,
-    agreement: Double, codes: Int, weightBytes: Int
+    format: WeightFormat, divergence: Double, worst: Double, agreement: Double, codes: Int,
+    weightBytes: Int
   ) {
     self.format = format
-    self.cache = cache
     self.divergence = divergence
     self.worst = worst
     self.agreement = agreement
@@ -79,11 +76,9 @@ package struct QuantisationEvaluation {
   }
 
   /// Compares `model`, the same checkpoint in another format.
-  /// - Parameter cache: how it keeps keys and values; what suits its weights when nil.
-  package func score(
-    _ model: LanguageModel, cache: CacheFormat? = nil, progress: (Double) -> Void = { _ in }
-  ) -> QuantisationScore {
-    let cache = cache ?? model.cacheFormat
+  package func score(_ model: LanguageModel, progress: (Double) -> Void = { _ in })
+    -> QuantisationScore
+  {
     let config = exact.config
     let (K, V) = (config.codebooks, config.cardinality)
     let pattern = DelayPattern(codebooks: K, channels: config.audioChannels)
@@ -91,8 +86,9 @@ package struct QuantisationEvaluation {
     var (total, worst, same, count) = (0.0, 0.0, 0, 0)
     for (index, codes) in clips.enumerated() {
       let frames = codes.count / K
-      let streams = [exact.cacheFormat, cache].map {
-        LanguageModelStream(config: config, capacity: frames + K + 1, cacheFormat: $0)
+      let streams = [exact, model].map {
+        LanguageModelStream(
+          config: config, capacity: frames + K + 1, cacheFormat: $0.cacheFormat)
       }
       for step in 0...(frames + pattern.longestDelay) {
         let tokens = (0..<K).map { book in
@@ -118,7 +114,7 @@ package struct QuantisationEvaluation {
       progress(Double(index + 1) / Double(clips.count))
     }
     return QuantisationScore(
-      format: model.format, cache: cache, divergence: total / Double(count), worst: worst,
+      format: model.format, divergence: total / Double(count), worst: worst,
       agreement: Double(same) / Double(count), codes: count,
       weightBytes: model.weightBytes(withText: false))
   }

@@ -14,8 +14,7 @@ struct EvaluateQuantisationCommand: ParsableCommand {
     discussion: """
       The float32 model draws clips; each format reads the same codes. Divergence is the \
       Kullback-Leibler divergence of its distribution of the next code, in nats per code, agreement the \
-      share of equal most likely codes. A format above its bar is not to be a default. Keys and values \
-      are kept as each format keeps them, or as --cache says.
+      share of equal most likely codes. A format above its bar is not to be a default.
 
       With --distance each format also makes that many clips by itself: distance is the Fréchet distance \
       of the recogniser's embeddings, one per second, to those of float32 clips with other seeds, and the \
@@ -24,13 +23,10 @@ struct EvaluateQuantisationCommand: ParsableCommand {
       Examples:
         continuo evaluate quantisation --model house
         continuo evaluate quantisation --model house --distance 24
-        continuo evaluate quantisation --weights f32 --cache int8
       """)
 
   @Option(help: "A model, by name or folder.") var model = "house"
   @Option(help: "Formats, separated by commas.") var weights = "bf16,int8,int4"
-  @Option(help: "Keys and values: f32, f16 or int8; what suits the weights when absent.")
-  var cache: CacheFormat?
   @Option(help: "Clips.") var clips = 4
   @Option(help: "Seconds of each clip, at most 29.") var seconds = 10.0
   @Option(help: "Seed of the first clip.") var seed: UInt64 = 1
@@ -76,7 +72,7 @@ struct EvaluateQuantisationCommand: ParsableCommand {
     for (index, format) in formats.enumerated() {
       let other = try MusicGen(folder: folder, weights: format, pool: pool)
       scores.append(
-        evaluation.score(other.languageModel, cache: cache) { bar.show(Double(index) + $0) })
+        evaluation.score(other.languageModel) { bar.show(Double(index) + $0) })
       if let judge { fits.append(try embeddings(other, judge, from: seed + 100_000, pool: pool)) }
     }
     bar.finish()
@@ -87,15 +83,13 @@ struct EvaluateQuantisationCommand: ParsableCommand {
           formats: scores, distanceOfFloat32: distances.first,
           distances: Array(distances.dropFirst())))
     }
-    print(
-      "format keys  MB per step   nats per code      worst   agreement  bar             distance")
-    if let first = distances.first { print(String(format: "f32%80.3f", first)) }
+    print("format  MB per step   nats per code      worst   agreement  bar             distance")
+    if let first = distances.first { print(String(format: "f32%75.3f", first)) }
     for (index, score) in scores.enumerated() {
       let bar =
         (score.passes ? "met" : "MISSED") + " (\(QuantisationScore.limit(score.format)))"
       print(
-        score.format.rawValue.padding(toLength: 7, withPad: " ", startingAt: 0)
-          + score.cache.rawValue.padding(toLength: 4, withPad: " ", startingAt: 0)
+        score.format.rawValue.padding(toLength: 6, withPad: " ", startingAt: 0)
           + String(
             format: "%13.1f %15.6f %10.4f %10.2f %%  %@", Double(score.weightBytes) / 1e6,
             score.divergence, score.worst, score.agreement * 100,

@@ -24,27 +24,11 @@ struct QuantisationEvaluationTests {
     #expect(scores[3].weightBytes < scores[2].weightBytes)
   }
 
-  @Test("keys and values in fewer bits cost a little by themselves")
-  func caches() throws {
-    let checkpoint = try QuantisedCheckpoint(spread: 4)
-    let exact = try checkpoint.model(nil)
-    let evaluation = QuantisationEvaluation(
-      exact: exact, clips: 2, frames: 30, settings: SamplingSettings(seed: 3),
-      pool: checkpoint.pool)
-    let scores = CacheFormat.allCases.map { evaluation.score(exact, cache: $0) }
-    #expect(scores.map(\.cache) == CacheFormat.allCases)
-    #expect(scores[0].divergence < 1e-9)
-    #expect(scores[0].divergence < scores[1].divergence)
-    #expect(scores[1].divergence < scores[2].divergence)
-    #expect(scores[2].passes)
-  }
-
   @Test("a format above its bar does not pass")
   func bars() {
     func score(_ format: WeightFormat, _ divergence: Double) -> QuantisationScore {
       QuantisationScore(
-        format: format, cache: .f32, divergence: divergence, worst: 1, agreement: 1, codes: 1,
-        weightBytes: 1)
+        format: format, divergence: divergence, worst: 1, agreement: 1, codes: 1, weightBytes: 1)
     }
     #expect(score(.int8, 0.005).passes && !score(.int8, 0.0051).passes)
     #expect(score(.int4, 0.05).passes && !score(.int4, 0.051).passes)

@@ -80,11 +80,10 @@ typedef enum continuo_cache_format {
   CONTINUO_CACHE_INT8 = 2,
 } continuo_cache_format;
 
-/// Keys and values of one head of one layer. Positions come in tiles of sixteen. In 8 bits a number is
-/// scale · (byte − 128), and at most 65,536 positions and 1,024 dimensions are summed without overflow.
+/// Keys and values of one head of one layer. Positions come in tiles of sixteen.
 typedef struct continuo_head {
-  void *keys;          // (positions / 16, D, 16) of the format's elements; bytes (…, D / 4, 16, 4)
-  void *values;        // (positions, D); bytes (positions / 4, D, 4)
+  void *keys;          // (positions / 16, D, 16) of the format's elements
+  void *values;        // (positions, D)
   float *key_scale;    // (positions), 8 bits only
   float *value_scale;  // (positions), 8 bits only
   size_t dimension;    // D, a multiple of 16

@@ -8,7 +8,6 @@ import Models
 import Reporting
 
 extension ModelSize: ExpressibleByArgument {}
-extension CacheFormat: ExpressibleByArgument {}
 
 /// What `bench` can be asked wrongly.
 enum BenchError: Explained, Equatable {
@@ -46,8 +45,6 @@ struct BenchCommand: ParsableCommand {
   @Option(help: "Size of the random model: house, small, medium or large.")
   var size: ModelSize = .small
   @Option(help: "Formats, separated by commas.") var weights = "f32,bf16,int8,int4"
-  @Option(help: "Keys and values of steps: f32, f16 or int8; what suits the weights when absent.")
-  var cache: CacheFormat?
   @Option(help: "Positions in the cache, separated by commas.") var lengths = "100,1500"
   @Option(help: "Compute threads; all processors when absent.") var threads: Int?
   @Option(help: "Rounds: the median of them counts for steps, the best elsewhere.") var rounds = 10
@@ -111,9 +108,9 @@ struct BenchCommand: ParsableCommand {
             try MusicGen(folder: $0, weights: format, pool: pool).languageModel
           } ?? randomModel(size.config, format: format, pool: pool)
         let benchmark = StepBenchmark(
-          name: folder?.lastPathComponent ?? size.rawValue, model: language,
-          cache: cache ?? language.cacheFormat, lengths: lengths, rounds: rounds, pool: pool,
-          clock: clock)
+          name: folder?.lastPathComponent ?? size.rawValue, model: language, lengths: lengths,
+          rounds: rounds,
+          pool: pool, clock: clock)
         let (bandwidth, lines) = benchmark.run(memory, progress: tick)
         report.note(bandwidth: bandwidth)
         report.steps += lines

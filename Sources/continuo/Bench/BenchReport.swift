@@ -52,12 +52,10 @@ struct BenchReport: Codable {
     }
     if !steps.isEmpty {
       lines.append(
-        "size    weights keys  cache  columns           ms      MB   floor ms  ratio  share   to one"
-      )
+        "size    weights  cache  columns           ms      MB   floor ms  ratio  share   to one")
       for each in steps {
         lines.append(
-          name(each.size, 8) + name(each.weights.rawValue, 8)
-            + name(each.cache.rawValue, 4) + column(Double(each.length), 0, 7)
+          name(each.size, 8) + name(each.weights.rawValue, 7) + column(Double(each.length), 0, 7)
             + "  " + name(each.columns, 14) + column(each.milliseconds, 2, 7)
             + column(each.megabytes, 1, 8) + column(each.floorMilliseconds, 2, 10)
             + column(each.ratio, 2, 8) + column(1 / each.ratio, 2, 7)

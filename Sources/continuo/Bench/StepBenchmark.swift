@@ -12,8 +12,6 @@ import Models
 struct StepMeasurement: Codable {
   var size: String
   var weights: WeightFormat
-  /// Of keys and values.
-  var cache: CacheFormat
   /// Positions in the cache before the step.
   var length: Int
   /// What shares the pass: "1", "2 branches", "1 + 3 columns".
@@ -34,8 +32,6 @@ struct StepBenchmark {
   /// What the lines call it.
   let name: String
   let model: LanguageModel
-  /// How keys and values are stored.
-  let cache: CacheFormat
   let lengths: [Int]
   let rounds: Int
   let pool: ComputePool
@@ -64,7 +60,7 @@ struct StepBenchmark {
     let capacity = (lengths.max() ?? 0) + 8
     func stream(_ length: Int) -> LanguageModelStream {
       let stream = LanguageModelStream(
-        config: model.config, capacity: capacity, cacheFormat: cache)
+        config: model.config, capacity: capacity, cacheFormat: model.cacheFormat)
       stream.fillForMeasurement(positions: length)
       return stream
     }
@@ -101,7 +97,7 @@ struct StepBenchmark {
         model.weightBytes(withText: false) + each.streams.reduce(0) { $0 + $1.stream.cacheBytes }
       let single = cases.first { $0.length == each.length }?.times ?? each.times
       return StepMeasurement(
-        size: name, weights: model.format, cache: cache, length: each.length, columns: each.name,
+        size: name, weights: model.format, length: each.length, columns: each.name,
         milliseconds: median(each.times) * 1e3, megabytes: Double(bytes) / 1e6,
         floorMilliseconds: median(each.bandwidths.map { Double(bytes) / $0 }) * 1e3,
         ratio: median(zip(each.times, each.bandwidths).map { $0 * $1 / Double(bytes) }),
