@@ -5,7 +5,6 @@ each turn falls differently between the steps and has other codes: what `train_l
 At the end it says how many codes of each book are the same from one turn to the next: what a language model can find again. `train_lm --loops` takes half of its loops from here where there are any.
 Writes codes-loops.i16, activity-loops.u8 and coded-loops.u8 like those of the songs; loops that are there are kept unless --again.
 """
-import argparse
 import time
 
 import numpy as np
@@ -14,7 +13,7 @@ import torch
 from . import shapes, workspace
 from .catalogue_plan import COUNTS, song
 from .data import STEP
-from .tokenise import encode, load_codec, memory_map, plain_weights
+from .tokenise import codec_parser, encode, load_codec, memory_map, plain_weights
 
 RATE, SEAM = 32000, 256
 
@@ -48,13 +47,8 @@ def stretch(piece, rng):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    workspace.add_option(parser)
-    parser.add_argument("--house", help="exported model whose codec to use")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--songs", type=int, default=COUNTS["train"])
-    parser.add_argument("--again", action="store_true")
+    parser = codec_parser(__doc__)
+    parser.add_argument("--songs", type=int, default=COUNTS["train"], help="training songs that loops are taken from, at most")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     codec = plain_weights(load_codec(options.work, options.house))

@@ -76,15 +76,21 @@ def plain_weights(codec):
     return codec
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+def codec_parser(about):
+    """The options of whatever encodes songs."""
+    parser = argparse.ArgumentParser(description=about)
     workspace.add_option(parser)
     parser.add_argument("--house", help="exported model whose codec to use")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--again", action="store_true", help="encode everything anew, after the codec has changed")
+    return parser
+
+
+def main():
+    parser = codec_parser(__doc__)
     parser.add_argument("--share", default="1/1", help="I/N: every Nth song from the Ith, for N processes side by side")
     parser.add_argument("--wait", action="store_true", help="go on until every song is rendered")
-    parser.add_argument("--again", action="store_true", help="encode everything anew, after the codec has changed")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     codec = plain_weights(load_codec(options.work, options.house))

@@ -138,14 +138,17 @@ def main():
         scale = min(1.0, (update + 1) / 30) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         muon.param_groups[0]["lr"], adam.param_groups[0]["lr"] = MUON_RATE * scale * options.rate, ADAM_RATE * scale * options.rate
         count, steps = ((options.batch * 20, 25), (options.batch * 8, 62), (options.batch * 20, 25), (options.batch * 4, 125))[update % 4] if options.only_text else ((options.batch, 500), (options.batch * 4, 125), (options.batch, 500), (max(1, options.batch // 3), 1500))[update % 4]
+        if lookback and share >= 0.5:
+            lookback.remove()
+            lookback = None
         codes, texts = data.draw(count, steps, loops=options.loops * (1 - 0.75 * share))
         with torch.autocast("cpu", torch.bfloat16):
             keep = (torch.rand(len(texts)) >= (0 if options.only_text else DROPPED)).float()
             losses = book_losses(model, codes, *conditioned(model, texts, keep))
-            gaze = lookback.loss(data.periods) if lookback and share < 0.5 else 0.0
+            gaze = lookback.loss(data.periods) if lookback else 0.0
         loss = losses.mean()
         (loss + options.lookback * (1 - 2 * share) * gaze).backward()
-        look += gaze.item() if lookback and share < 0.5 else 0.0
+        look += gaze.item() if lookback else 0.0
         torch.nn.utils.clip_grad_norm_(rest, 1.0)
         for optimiser in (adam,) if options.only_text else (muon, adam):
             optimiser.step()
