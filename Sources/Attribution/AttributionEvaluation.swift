@@ -178,10 +178,9 @@ package final class AttributionEvaluation {
   {
     guard let scores = table?.contrasts(of: piece, setting) else { return [] }
     var other = ranking
-    other.method += " (against the others)"
-    other.tracks = ranking.tracks.map {
-      TrackScore(track: $0.track, score: scores[$0.track.id] ?? 0)
-    }.sorted { ($0.score, $1.track.id) > ($1.score, $0.track.id) }
+    other.method = AttributionRun.method(isFirstOrder: true, isJudged: true)
+    other.tracks = Ranking.sorted(
+      ranking.tracks.map { TrackScore(track: $0.track, score: scores[$0.track.id] ?? 0) })
     return [other]
   }
 
@@ -217,7 +216,7 @@ package final class AttributionEvaluation {
       }
     }
     asks += pieces.map { .init(piece: $0, isTrack: false, setting: first) }
-    try table.fill(asks, context) { [progress] in try progress(0, $0) }
+    try table.fill(asks, context) { [progress] message, _ in try progress(0, message) }
   }
 
   private func correlationRows(_ found: [[Ranking]]) -> [CorrelationRow] {

@@ -30,6 +30,9 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
   package var fisherDraws = 1
   /// Times of a diffusion model's draws, from and to, in 0 … 1; nil for all.
   package var times: [Double]?
+  /// Scores to first order instead of by unlearning, and against how many other tracks (`Contrast`): 0 for the
+  /// plain scores, nil for unlearning itself.
+  package var against: Int?
   /// M_U: silent and padded frames of the piece are not unlearned.
   package var masksPiece = true
   /// M_L: silent and padded frames of tracks do not count in their loss.
@@ -92,6 +95,14 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
         times.count == 2 && 0 <= times[0] && times[0] <= times[1] && times[1] <= 1, "--times",
         times.map { "\($0)" }.joined(separator: "-"), "FROM-TO within 0 and 1")
     }
+    if let against {
+      try need(
+        against == 0 || (Contrast.fewest...4096).contains(against), "--against", "\(against)",
+        "0, or \(Contrast.fewest) to 4096")
+      try need(
+        u.method == .step && u.learningRate == nil && heldOut == nil, "--first-order", "on",
+        "without --method iterated, --learning-rate and --held-out, which need unlearning itself")
+    }
     try need(candidates.map { $0 > 0 } ?? true, "--candidates", "\(candidates ?? 0)", "at least 1")
     try need(memory.map { $0 > 0 } ?? true, "--memory", "\(memory ?? 0)", "at least 1")
     try need((1...4096).contains(batch), "--batch", "\(batch)", "1 to 4096")
@@ -115,6 +126,9 @@ package struct AttributionRequest: Sendable, Codable, Equatable {
     let u = unlearning
     var named: [String: String] = [:]
     if hearsCaptions == true { named = ["captions": "on", "text of the piece": text ?? "none"] }
+    if let against {
+      named["scores"] = "first order" + (against > 0 ? ", against \(against) other tracks" : "")
+    }
     if let times { named["times of noise"] = "\(times[0]) to \(times[1])" }
     return named.merging([
       "method": u.method.rawValue, "layers": u.layers.rawValue,

@@ -1,7 +1,7 @@
 // One attribution from request to ranking: similarity, Fisher information, unlearning, scoring, checks.
 //
 // Everything slow is kept on the way: base losses and losses after unlearning in the job store, track
-// by track; the Fisher information in the cache. A run that is killed and started again does what is
+// by track; the Fisher information and scores to first order in the cache. A run that is killed and started again does what is
 // missing and ends with the same numbers, since every draw is a pure function of track and index.
 
 package import Foundation
@@ -71,13 +71,23 @@ package final class AttributionRun {
     let tracks: [TrackScore]
     if let known {
       tracks = try scored.map { TrackScore(track: try catalogue.track($0), score: known[$0] ?? 0) }
+    } else if request.against != nil {
+      panel = try panel(of: piece, context)
+      tracks = try firstOrder(piece, scored, context)
     } else {
       tracks = try unlearn(piece, scored, context, &checks)
     }
     var main = ranking(
-      known == nil ? "unlearning" : "unlearning, first order", isCounterfactual: true, model,
-      catalogue, print, piece, checks, tracks)
-    if main.shard == nil { main.completeChecks() }
+      Self.method(isFirstOrder: known != nil || request.against != nil, isJudged: !panel.isEmpty),
+      isCounterfactual: true, model, catalogue, print, piece, checks, tracks)
+    main.meaning =
+      (isFirstOrder ? Ranking.firstOrderMeaning : Ranking.unlearningMeaning)
+      + ((request.against ?? 0) > 0 && panel.isEmpty ? Ranking.lonelyMeaning : "")
+    if !panel.isEmpty { main.against = try panel.map { try catalogue.track($0) } }
+    if main.shard == nil {
+      try main.judge()
+      main.completeChecks()
+    }
     var all = [main]
     if request.shard == nil && request.compares {
       let alike = zip(catalogue.tracks, sounds).map { TrackScore(track: $0, score: $1) }
@@ -111,12 +121,7 @@ package final class AttributionRun {
     let asked = try context.heard(
       piece.item,
       with: request.isTrack ? try catalogue.track(request.piece).tags : request.text)
-    let fisher = try context.fisherInformation(
-      request, layers: request.unlearning.layers, cache: cache
-    ) { place in
-      try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
-      fisherDone = Double(3 * place * request.fisherDraws)
-    }
+    let fisher = try fisherInformation(context)
     let draws = try request.plan(
       draws: request.pieceDraws, window: window, masks: request.masksPiece
     ).draws(of: asked, for: .unlearn, network: model.loss.network)
@@ -162,6 +167,60 @@ package final class AttributionRun {
     }
   }
 
+  private func fisherInformation(_ context: AttributionContext) throws -> FisherInformation {
+    try context.fisherInformation(request, layers: request.unlearning.layers, cache: cache) {
+      place in
+      try advance(Double(3 * place * request.fisherDraws) - fisherDone, "Fisher information")
+      fisherDone = Double(3 * place * request.fisherDraws)
+    }
+  }
+
+  private var isFirstOrder: Bool { known != nil || request.against != nil }
+
+  /// The tracks that the piece is judged against: spread over the catalogue, none of them a version of the piece;
+  /// none where there are too few.
+  private func panel(of piece: Piece, _ context: AttributionContext) throws -> [String] {
+    guard let count = request.against, count > 0 else { return [] }
+    let song = piece.isTrack ? try context.catalogue.track(piece.item.id).song : nil
+    let found = representatives(of: try context.trackFeatures(), count: count)
+      .map { context.catalogue.tracks[$0] }.filter { $0.song != song }
+    return found.count < Contrast.fewest ? [] : found.map(\.id)
+  }
+
+  /// Scores the tracks to first order, for the piece and for those that it is judged against.
+  private func firstOrder(
+    _ piece: Piece, _ scored: [String], _ context: AttributionContext
+  ) throws -> [TrackScore] {
+    _ = try fisherInformation(context)
+    let u = request.unlearning
+    let setting = EvaluationSetting(
+      layers: u.layers, masksPiece: request.masksPiece, masksTracks: request.masksTracks,
+      rise: u.rise, damping: u.damping)
+    let table = FirstOrderTable(request, cache: cache, largestBatch: request.batch)
+    let own = FirstOrderTable.Ask(piece: request.piece, isTrack: piece.isTrack, setting: setting)
+    let others = panel.map { FirstOrderTable.Ask(piece: $0, isTrack: true, setting: setting) }
+    let units = Double(
+      3 * (request.pieceDraws * (1 + panel.count) + request.trackDraws * scored.count))
+    var told = 0.0
+    try table.fill([own] + others, context, on: scored) { message, share in
+      try advance(units * share - told, message)
+      told = units * share
+    }
+    advanceQuietly(units - told)
+    let rows = ([own] + others).compactMap { table.scores(of: $0.piece, setting) }
+    return try scored.map { id in
+      let values = rows.compactMap { $0[id] }
+      var score = TrackScore(track: try context.catalogue.track(id), score: values[0])
+      if !panel.isEmpty { score.panel = Array(values[1...]) }
+      return score
+    }
+  }
+
+  /// The name of the method.
+  static func method(isFirstOrder: Bool, isJudged: Bool) -> String {
+    "unlearning" + (isFirstOrder ? ", first order" : "") + (isJudged ? " (against the others)" : "")
+  }
+
   /// Frames of a window.
   private func window(of model: AskedModel) -> Int {
     max(1, Int((request.windowSeconds * model.stepsPerSecond).rounded()))
@@ -202,6 +261,8 @@ package final class AttributionRun {
   }
 
   private var fisherDone = 0.0
+  /// The tracks that the piece is judged against.
+  private var panel: [String] = []
 
   private func losses(
     _ ids: [String], _ context: AttributionContext, _ plan: DrawPlan, _ parameters: Parameters,
@@ -243,24 +304,10 @@ package final class AttributionRun {
   ) -> Ranking {
     let isMaker = piece.maker == model.fingerprint || piece.isTrack
     let isAttribution = isCounterfactual && isMaker
-    let question: String
-    if !isCounterfactual {
-      question = "How alike are the piece and each track? No model was made to forget anything."
-    } else if piece.isTrack {
-      question = """
-        The \(model.family) \(model.name) was made to forget one of its training tracks: whose loss rises?
-        """
-    } else if isMaker {
-      question = """
-        The \(model.family) \(model.name), which made the piece, was made to forget it: whose loss rises?
-        """
-    } else {
-      question = """
-        The \(model.family) \(model.name) was made to forget a piece that \
-        \(piece.maker == nil ? "nothing shows it made" : "another model made"): this says which tracks are alike \
-        to this model, not what the piece owes to them.
-        """
-    }
+    let question =
+      isCounterfactual
+      ? question(model, piece, isMaker: isMaker)
+      : "How alike are the piece and each track? No model was made to forget anything."
     var settings = isCounterfactual ? request.description : [:]
     settings["objective"] = isCounterfactual ? model.loss.objective : nil
     var result = Ranking(
@@ -270,8 +317,30 @@ package final class AttributionRun {
       tracks: tracks, shard: request.shard,
       seconds: (ContinuousClock.now - started) / .seconds(1))
     if !piece.isTrack { result.pieceName = URL(fileURLWithPath: request.piece).lastPathComponent }
-    if !isCounterfactual { result.completeChecks() }
+    if !isCounterfactual {
+      result.meaning = Ranking.similarityMeaning
+      result.completeChecks()
+    }
     return result
+  }
+
+  /// In words: what was asked of which model.
+  private func question(_ model: AskedModel, _ piece: Piece, isMaker: Bool) -> String {
+    let name = "The \(model.family) \(model.name)"
+    // To first order nothing is unlearned: the gradients tell what a small step of it would do.
+    let (made, rises) =
+      isFirstOrder ? ("would be made to forget", "would rise") : ("was made to forget", "rises")
+    var question = "whose loss \(rises)"
+    if !panel.isEmpty {
+      question += " more than if it were to forget other tracks"
+    }
+    if piece.isTrack { return "\(name) \(made) one of its training tracks: \(question)?" }
+    if isMaker { return "\(name), which made the piece, \(made) it: \(question)?" }
+    return """
+      \(name) \(made) a piece that \
+      \(piece.maker == nil ? "nothing shows it made" : "another model made"): this says which tracks are alike \
+      to this model, not what the piece owes to them.
+      """
   }
 
   // MARK: Progress
@@ -279,8 +348,10 @@ package final class AttributionRun {
   /// Work in units of one forward pass of a draw.
   private func plan(tracks: Int, catalogue: Int) {
     let fisher = 3 * min(request.fisherTracks, catalogue) * request.fisherDraws
+    let pieces = request.against.map { 3 * (1 + $0) } ?? 4
     work = Double(
-      fisher + 4 * request.pieceDraws + 2 * tracks * request.trackDraws
+      fisher + pieces * request.pieceDraws
+        + (request.against == nil ? 2 : 3) * tracks * request.trackDraws
         + (request.shard == nil && request.compares ? tracks : 0))
   }
 

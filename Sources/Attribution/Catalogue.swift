@@ -41,6 +41,9 @@ package struct CatalogueTrack: Sendable, Equatable, Codable {
     self.relativeOf = relativeOf
     self.relativeKind = relativeKind
   }
+
+  /// What all versions of a song share: the id of its original.
+  var song: String { relativeOf ?? id }
 }
 
 /// A catalogue on disk; tracks are read when they are asked for.

@@ -70,7 +70,9 @@ package struct FirstOrder {
     let rows = queries.reduce(0) { $0 + $1.dampings.count }
     let first = known?.first?.first?.count ?? 0
     if let known, first == tracks.count { return known }
-    let work = Double(3 * queries.reduce(0) { $0 + $1.draws.count } + 3 * (tracks.count - first))
+    let each = try tracks[first...].first.map { try draws($0).count } ?? 1
+    let work = Double(
+      queries.reduce(0) { $0 + $1.draws.count } + each * (tracks.count - first))
     var done = 0.0
     // (directions, size) for each wanted tensor.
     let directions = layout.entries.indices.map { place in
@@ -79,22 +81,24 @@ package struct FirstOrder {
     var scales: [[Double]] = []
     for query in queries {
       scales += try direct(query, row: scales.count, into: directions)
-      done += Double(3 * query.draws.count)
+      done += Double(query.draws.count)
       try progress(done / work)
     }
     var scores = known ?? (0..<rows).map { _ in choices.map { _ in [Double]() } }
     let gradients = (0..<min(batch, max(tracks.count - first, 1))).map { _ in
       GradientAccumulator(layout: layout, wanted: wanted, rule: .sum)
     }
-    let packed = WorkBuffer(count: gradients.count * layout.largest)
-    let products = WorkBuffer(count: gradients.count * max(rows, 1))
+    // Products are of `batch` rows, used or not, so that a track's are the same in any batch and shard.
+    let packed = WorkBuffer(count: batch * layout.largest)
+    packed.clear()
+    let products = WorkBuffer(count: batch * max(rows, 1))
     for start in stride(from: first, to: tracks.count, by: gradients.count) {
       let names = Array(tracks[start..<min(start + gradients.count, tracks.count)])
       let found = try names.map(draws)
       let used = Array(gradients[..<names.count])
       for gradient in used { gradient.sums.clear() }
       try runner.gradients(of: found, names: names, into: used)
-      let sums = multiply(used, directions, rows: rows, packed, products)
+      let sums = multiply(used, batch: batch, directions, rows: rows, packed, products)
       for row in 0..<rows {
         for choice in choices.indices {
           for (index, draws) in found.enumerated() {
@@ -105,7 +109,7 @@ package struct FirstOrder {
         }
       }
       try keep(scores)
-      done += Double(3 * names.count)
+      done += Double(each * names.count)
       try progress(done / work)
     }
     return scores
@@ -161,7 +165,7 @@ package struct FirstOrder {
 
   /// d · g for each choice: (tracks, directions).
   private func multiply(
-    _ gradients: [GradientAccumulator], _ directions: [WorkBuffer], rows: Int,
+    _ gradients: [GradientAccumulator], batch: Int, _ directions: [WorkBuffer], rows: Int,
     _ packed: WorkBuffer, _ products: WorkBuffer
   ) -> [[Double]] {
     let layout = runner.model.layout
@@ -173,9 +177,9 @@ package struct FirstOrder {
         var target = packed.mutableSpan(index * size..<(index + 1) * size)
         for i in 0..<size { unsafe target[unchecked: i] = part[unchecked: i] }
       }
-      var result = products.mutableSpan(0..<gradients.count * rows)
+      var result = products.mutableSpan(0..<batch * rows)
       matrixProduct(
-        packed.span, directions[place].span, transposeB: true, m: gradients.count, n: rows,
+        packed.span, directions[place].span, transposeB: true, m: batch, n: rows,
         k: size, into: &result)
       let found = products.span(0..<gradients.count * rows)
       for (index, choice) in choices.enumerated() where choice.contains(entry.name) {

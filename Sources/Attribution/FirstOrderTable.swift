@@ -1,7 +1,7 @@
-// The study's scores to first order: for all pieces and settings in as few passes over the catalogue as memory
-// allows. What a pass gave is kept beside the Fisher information, and within a pass what it has so far
-// (saving takes at most a twentieth of the time), so that a study goes on after an interruption and ends with the same bits. Gradients of the pieces are not
-// kept (they are as large as the model each) and are computed again.
+// Scores to first order, of the study or of one piece and its panel: for all pieces and settings in as few passes
+// over the catalogue as memory allows. What a pass gave is kept beside the Fisher information, and within a pass what
+// it has so far (saving takes at most a twentieth of the time), so that it goes on after an interruption and ends with
+// the same bits. Gradients of the pieces are not kept (they are as large as the model each) and are computed again.
 //
 // Files: KEY.scores.safetensors (directions, choices, tracks); while it is computed KEY.partial.safetensors, the
 // same of the first tracks.
@@ -35,18 +35,10 @@ final class FirstOrderTable {
   private let cache: URL
   /// Tracks whose gradients are held at once, where memory allows.
   private let largestBatch: Int
-  private var found: [Key: [String: Double]] = [:]
-
-  private var norms: [Key: [String: Contrast]] = [:]
-
-  /// What the pieces together do to one track: mean and deviation of its scores.
-  private struct Contrast {
-    var mean: Double
-    var deviation: Double
-  }
-
-  /// Pieces below which nothing is said about what is usual.
-  static let fewest = 8
+  /// The tracks that are scored, and the song of each.
+  private var tracks: [CatalogueTrack] = []
+  /// Scores of a piece, one for each of the tracks.
+  private var found: [Key: Contrast.Row] = [:]
 
   private struct Key: Hashable {
     var piece: String
@@ -64,61 +56,43 @@ final class FirstOrderTable {
 
   /// The scores of a piece, by track; nil when nobody asked for them.
   func scores(of piece: String, _ setting: EvaluationSetting) -> [String: Double]? {
-    found[
-      Key(
-        piece: piece, masksPiece: setting.masksPiece, masksTracks: setting.masksTracks,
-        damping: setting.damping, layers: setting.layers)
-    ]?.mapValues { $0 * setting.rise }
+    found[key(piece, setting)].map { byTrack($0.scores.map { $0 * setting.rise }) }
   }
 
-  /// The same against all pieces that were asked with this setting: how many deviations a track's score lies above
-  /// what it usually has, every piece's scores being scaled to deviation 1. What the few draws of a track make of
-  /// its loss whatever is unlearned stands in all its scores alike, and goes. Nil with fewer than `fewest` pieces.
-  /// Source: ours.
+  /// The same against all other pieces that were asked with this setting (`Contrast`). Nil with fewer than
+  /// `Contrast.fewest` of them.
   func contrasts(of piece: String, _ setting: EvaluationSetting) -> [String: Double]? {
-    let key = Key(
+    let own = key(piece, setting)
+    guard let row = found[own] else { return nil }
+    // In a fixed order, so that sums are the same in every run.
+    let others = found.filter {
+      var other = $0.key
+      other.piece = piece
+      return other == own && $0.key.piece != piece
+    }.sorted { $0.key.piece < $1.key.piece }.map(\.value)
+    guard others.count >= Contrast.fewest else { return nil }
+    return byTrack(Contrast.deviations(of: row, above: others, songs: tracks.map(\.song)))
+  }
+
+  private func key(_ piece: String, _ setting: EvaluationSetting) -> Key {
+    Key(
       piece: piece, masksPiece: setting.masksPiece, masksTracks: setting.masksTracks,
       damping: setting.damping, layers: setting.layers)
-    guard let own = found[key], let usual = contrast(key) else { return nil }
-    let scale = Self.deviation(own.sorted { $0.key < $1.key }.map(\.value)).deviation
-    return own.reduce(into: [:]) { result, score in
-      guard let norm = usual[score.key], norm.deviation > 0, scale > 0 else { return }
-      result[score.key] = (score.value / scale - norm.mean) / norm.deviation
-    }
   }
 
-  private func contrast(_ key: Key) -> [String: Contrast]? {
-    var all = key
-    all.piece = ""
-    if let known = norms[all] { return known }
-    // In a fixed order, so that sums are the same in every run.
-    let rows = found.filter {
-      var other = $0.key
-      other.piece = ""
-      return other == all
-    }.sorted { $0.key.piece < $1.key.piece }
-    guard rows.count >= Self.fewest else { return nil }
-    var values: [String: [Double]] = [:]
-    for (_, row) in rows {
-      let tracks = row.sorted { $0.key < $1.key }
-      let scale = Self.deviation(tracks.map(\.value)).deviation
-      for (id, score) in tracks where scale > 0 { values[id, default: []].append(score / scale) }
-    }
-    let result = values.mapValues(Self.deviation)
-    norms[all] = result
-    return result
+  private func byTrack(_ values: [Double]) -> [String: Double] {
+    Dictionary(zip(tracks.map(\.id), values), uniquingKeysWith: { first, _ in first })
   }
 
-  private static func deviation(_ values: [Double]) -> Contrast {
-    let count = Double(max(values.count, 1))
-    let mean = values.reduce(0, +) / count
-    let square = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / count
-    return Contrast(mean: mean, deviation: square.squareRoot())
-  }
-
-  /// Computes what is asked for, on all tracks of the context's catalogue.
-  /// - Parameter report: told what is being done; throws to stop.
-  func fill(_ asks: [Ask], _ context: AttributionContext, report: (String) throws -> Void) throws {
+  /// Computes what is asked for.
+  /// - Parameters:
+  ///   - ids: the tracks that are scored, the same in every call; nil for all of the context's catalogue.
+  ///   - report: told what is being done, and the share of it; throws to stop.
+  func fill(
+    _ asks: [Ask], _ context: AttributionContext, on ids: [String]? = nil,
+    report: (String, Double) throws -> Void
+  ) throws {
+    tracks = try ids.map { try $0.map(context.catalogue.track) } ?? context.catalogue.tracks
     let choices = LayerChoice.allCases.filter { choice in
       asks.contains { $0.setting.layers == choice }
     }
@@ -128,7 +102,7 @@ final class FirstOrderTable {
     // Every choice is a part of all layers, and its Fisher information a part of theirs.
     let fisher = try context.fisherInformation(
       request, layers: choices.count == 1 ? widest : .allTransformer, cache: cache
-    ) { try report("Fisher information, \($0) tracks") }
+    ) { try report("Fisher information, \($0) tracks", 0) }
     let study = FirstOrder(runner: context.runner, choices: choices, fisher: fisher)
     var dampings: [Double] = []
     for ask in asks where !dampings.contains(ask.setting.damping) {
@@ -151,7 +125,8 @@ final class FirstOrderTable {
         let part = Array(
           queries[pass * queries.count / passes..<(pass + 1) * queries.count / passes])
         try run(part, dampings, masksTracks: masksTracks, study, context) {
-          try report("first order, pass \(pass + 1) of \(passes): \(Int(100 * $0)) %")
+          let share = (Double(pass) + $0) / Double(passes)
+          try report("first order, pass \(pass + 1) of \(passes): \(Int(100 * $0)) %", share)
         }
       }
     }
@@ -178,14 +153,14 @@ final class FirstOrderTable {
           of: try context.heard(piece.item, with: text), for: .unlearn, network: network),
         dampings: dampings)
     }
-    let ids = context.catalogue.tracks.map(\.id)
+    let ids = tracks.map(\.id)
     let plan = request.plan(draws: request.trackDraws, window: window, masks: masksTracks)
     let key = DigestKey(
       [
         "first order 3", context.asked, context.print, "\(plan)", "\(request.pieceDraws)",
         "\(request.fisherTracks) \(request.fisherDraws)", "\(request.hearsCaptions ?? false)",
         "\(request.text ?? "")", "\(dampings)",
-      ] + study.choices.map(\.rawValue)
+      ] + (ids.count == context.catalogue.tracks.count ? [] : ids) + study.choices.map(\.rawValue)
         + zip(queries, asked).map { "\($0.name) \($1.masksPiece)" }
     ).text
     let shape = [asked.count * dampings.count, study.choices.count, ids.count]
@@ -196,13 +171,13 @@ final class FirstOrderTable {
         keep: keep, progress: progress)
     }
     for (index, query) in asked.enumerated() {
-      norms = [:]
       for (place, damping) in dampings.enumerated() {
         for (choice, row) in zip(study.choices, scores[index * dampings.count + place]) {
           let key = Key(
             piece: query.piece, masksPiece: query.masksPiece, masksTracks: masksTracks,
             damping: damping, layers: choice)
-          found[key] = Dictionary(zip(ids, row), uniquingKeysWith: { first, _ in first })
+          let song = query.isTrack ? try context.catalogue.track(query.piece).song : query.piece
+          found[key] = Contrast.Row(song: song, scores: row)
         }
       }
     }

@@ -13,6 +13,10 @@ package struct TrackScore: Sendable, Codable, Equatable {
   /// The track's loss before and after unlearning; nil for similarity methods.
   package var before: Double?
   package var after: Double?
+  /// Where scores are judged against a panel, the score itself: the rise of the track's loss.
+  package var plain: Double?
+  /// In a part of a sharded ranking that is to be judged: the scores of the panel's pieces on this track.
+  package var panel: [Double]?
 
   package init(track: CatalogueTrack, score: Double, before: Double? = nil, after: Double? = nil) {
     self.track = track
@@ -26,6 +30,8 @@ package struct TrackScore: Sendable, Codable, Equatable {
 package struct RankingChecks: Sendable, Codable, Equatable {
   /// Rank of the piece itself, when it is a track of the catalogue (R of METHOD 6; 1 is perfect).
   package var ownRank: Int?
+  /// The same by the plain scores, where they are judged against a panel.
+  package var plainRank: Int?
   package var ownBefore: Double?
   package var ownAfter: Double?
   /// Median rise of all tracks' losses.
@@ -49,6 +55,10 @@ package struct Ranking: Sendable, Codable, Equatable {
   /// “attribution” when the model that made the piece was asked, else “similarity”.
   package var kind: String
   package var method: String
+  /// In words: what a score is.
+  package var meaning: String?
+  /// The tracks whose scores these are judged against; nil for none.
+  package var against: [CatalogueTrack]?
   /// In words: what was asked of which model.
   package var question: String
   package var piece: String
@@ -111,7 +121,8 @@ package struct Ranking: Sendable, Codable, Equatable {
     for part in parts {
       guard part.modelFingerprint == whole.modelFingerprint, part.method == whole.method,
         part.catalogueFingerprint == whole.catalogueFingerprint, part.piece == whole.piece,
-        part.settings == whole.settings, part.checks.learningRate == whole.checks.learningRate
+        part.settings == whole.settings, part.against == whole.against,
+        part.checks.learningRate == whole.checks.learningRate
       else { throw AttributionError.shards(reason: "model, catalogue, piece or settings differ") }
     }
     whole.tracks = sorted(parts.flatMap(\.tracks))
@@ -120,13 +131,51 @@ package struct Ranking: Sendable, Codable, Equatable {
     }
     whole.shard = nil
     whole.seconds = parts.map(\.seconds).reduce(0, +)
+    try whole.judge()
     whole.completeChecks()
     return whole
+  }
+
+  static let unlearningMeaning = "rise of the track’s loss"
+  static let firstOrderMeaning = "rise of the track’s loss, to first order"
+  static let lonelyMeaning = "; the catalogue has too few other songs to judge it against"
+  static let similarityMeaning = "cosine of the features"
+
+  /// Judges the scores of a whole against those of the panel, where there is one; a part keeps both until it is merged,
+  /// since the judgement needs all tracks.
+  /// - Throws: `AttributionError.shards` when a track lacks the panel's scores.
+  mutating func judge() throws {
+    guard let against else { return }
+    // In a fixed order, so that sums are the same whatever the shards were.
+    let ordered = tracks.sorted { $0.track.id < $1.track.id }
+    let rows = ordered.compactMap(\.panel)
+    guard rows.count == ordered.count, rows.allSatisfy({ $0.count == against.count }) else {
+      throw AttributionError.shards(reason: "scores of the tracks to judge against are missing")
+    }
+    let own = ordered.first { $0.track.id == piece }?.track.song ?? piece
+    let scores = Contrast.deviations(
+      of: Contrast.Row(song: own, scores: ordered.map(\.score)),
+      above: against.indices.map { place in
+        Contrast.Row(song: against[place].song, scores: rows.map { $0[place] })
+      }, songs: ordered.map(\.track.song))
+    tracks = Self.sorted(
+      zip(ordered, scores).map { entry, score in
+        var judged = entry
+        judged.plain = entry.score
+        judged.score = score
+        judged.panel = nil
+        return judged
+      })
+    meaning =
+      "deviations above what \(against.count) other tracks have in its place; plain: \(Self.firstOrderMeaning)"
   }
 
   /// Fills in the checks that follow from the scores.
   package mutating func completeChecks() {
     checks.ownRank = rank(of: piece)
+    if let own = tracks.first(where: { $0.track.id == piece })?.plain {
+      checks.plainRank = 1 + tracks.count { $0.plain.map { $0 > own } ?? false }
+    }
     let rises = tracks.compactMap { track in track.after.map { $0 - (track.before ?? $0) } }
     checks.medianRise = rises.isEmpty ? nil : rises.sorted()[rises.count / 2]
   }
@@ -159,11 +208,13 @@ package struct Ranking: Sendable, Codable, Equatable {
       let harmless = text.first.map { "=+-@".contains($0) } == true ? "'" + text : text
       return "\"" + harmless.replacingOccurrences(of: "\"", with: "\"\"") + "\""
     }
-    var lines = ["rank,id,title,artist,licence,score,before,after"]
+    var lines = ["rank,id,title,artist,licence,score,before,after,plain"]
     for (place, entry) in tracks.enumerated() {
       let track = entry.track
       let texts = [track.id, track.title, track.artist, track.licence].map(quoted)
-      let numbers = [entry.score, entry.before, entry.after].map { $0.map { "\($0)" } ?? "" }
+      let numbers = [entry.score, entry.before, entry.after, entry.plain].map {
+        $0.map { "\($0)" } ?? ""
+      }
       lines.append((["\(place + 1)"] + texts + numbers).joined(separator: ","))
     }
     return lines.joined(separator: "\n") + "\n"

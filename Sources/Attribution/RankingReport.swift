@@ -2,6 +2,7 @@
 // correlation between methods, the checks, all settings. No scripts, nothing loaded from elsewhere.
 
 package import Foundation
+import Models
 import Reporting
 
 /// Makes the page of one piece's rankings.
@@ -68,7 +69,7 @@ package struct RankingReport {
     table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
     th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line);vertical-align:top}
     th{font-weight:600;color:var(--soft);font-size:.85rem}td.n,th.n{text-align:right}
-    td.bar{width:8rem;min-width:3rem}td.n{white-space:nowrap}td.bar div{height:.65rem;background:var(--accent);margin-top:.35rem}
+    td.bar{width:8rem;min-width:3rem}td.n,th.n{white-space:nowrap}td.bar div{height:.65rem;background:var(--accent);margin-top:.35rem}
     .scroll{overflow-x:auto}dl.facts{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:1rem 0}
     dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}tr.own td{font-weight:600}
     .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:1rem}
@@ -91,6 +92,7 @@ package struct RankingReport {
       ("model", "\(ranking.model) (\(ranking.modelFingerprint.prefix(16))…)"),
       ("catalogue", "\(ranking.catalogue) (\(ranking.catalogueFingerprint.prefix(16))…)"),
       ("tracks scored", "\(ranking.tracks.count)"), ("method", ranking.method),
+      ("a score is", ranking.meaning ?? "larger where the piece owes more to the track"),
       ("time spent", "\(fixed(ranking.seconds, 1)) s"),
     ]
     if let shard = ranking.shard, shard.count == 2 {
@@ -101,14 +103,8 @@ package struct RankingReport {
 
   private func table(_ ranking: Ranking) -> String {
     let top = max(ranking.tracks.first?.score ?? 0, .leastNormalMagnitude)
-    // One power of ten for the whole column, so that scores can be compared at a glance.
-    let largest = ranking.tracks.reduce(0) { max($0, abs($1.score)) }
-    let power = largest > 0 ? Int(log10(largest).rounded(.down)) : 0
-    let isScaled = !(-2...3).contains(power)
-    let unit = isScaled ? " (10<sup>\(power)</sup>)" : ""
-    func written(_ score: Double) -> String {
-      fixed(isScaled ? score / pow(10, Double(power)) : score, isScaled ? 2 : 4)
-    }
+    let score = Column(ranking.tracks.map(\.score))
+    let plain = ranking.tracks.first?.plain.map { _ in Column(ranking.tracks.compactMap(\.plain)) }
     let rows = ranking.tracks.prefix(shown).enumerated().map { place, entry in
       let track = entry.track
       let share = max(0, min(1, entry.score / top))
@@ -117,15 +113,32 @@ package struct RankingReport {
         <tr\(isOwn ? " class=\"own\"" : "")><td class="n">\(place + 1)</td>\
         <td>\(escaped(track.title.isEmpty ? track.id : track.title))\(isOwn ? " (the piece itself)" : "")</td>\
         <td>\(escaped(track.artist))</td><td>\(escaped(track.licence))</td>\
-        <td class="n">\(written(entry.score))</td><td class="bar"><div style="width:\(fixed(100 * share, 1))%"></div></td></tr>
+        <td class="n">\(score.written(entry.score))</td><td class="bar"><div style="width:\(fixed(100 * share, 1))%"></div></td>\
+        \(plain.map { "<td class=\"n\">\($0.written(entry.plain ?? .nan))</td>" } ?? "")</tr>
         """
     }
     let more = ranking.tracks.count - shown
     return """
       <div class="scroll"><table><thead><tr><th class="n">rank</th><th>title</th><th>maker</th><th>licence</th>\
-      <th class="n">score\(unit)</th><th></th></tr></thead><tbody>\(rows.joined())</tbody></table></div>
+      <th class="n">score\(score.unit)</th><th></th>\(plain.map { "<th class=\"n\">plain\($0.unit)</th>" } ?? "")</tr></thead><tbody>\(rows.joined())</tbody></table></div>
       \(more > 0 ? "<p>and \(more) more in ranking.csv</p>" : "")
       """
+  }
+
+  /// Numbers of one column: one power of ten for all, so that they can be compared at a glance.
+  private struct Column {
+    let power: Int
+    private var isScaled: Bool { !(-2...3).contains(power) }
+    var unit: String { isScaled ? " (10<sup>\(power)</sup>)" : "" }
+
+    init(_ values: [Double]) {
+      let largest = values.reduce(0) { max($0, abs($1)) }
+      power = largest > 0 ? Int(log10(largest).rounded(.down)) : 0
+    }
+
+    func written(_ value: Double) -> String {
+      fixed(isScaled ? value / pow(10, Double(power)) : value, isScaled ? 2 : 4)
+    }
   }
 
   private func checks(_ ranking: Ranking) -> String {
@@ -134,6 +147,9 @@ package struct RankingReport {
     if let rank = c.ownRank {
       rows.append(
         ("rank of the piece itself (R; 1 is perfect)", "\(rank) of \(ranking.tracks.count)"))
+    }
+    if let rank = c.plainRank {
+      rows.append(("the same by the plain scores", "\(rank) of \(ranking.tracks.count)"))
     }
     if let before = c.ownBefore, let after = c.ownAfter {
       rows.append(("own loss before and after unlearning", "\(figure(before)) → \(figure(after))"))
@@ -197,31 +213,7 @@ package func correlation(_ a: Ranking, _ b: Ranking) -> Double? {
   var other: [String: Double] = [:]
   for entry in b.tracks { other[entry.track.id] = entry.score }
   let pairs = a.tracks.compactMap { entry in other[entry.track.id].map { (entry.score, $0) } }
-  guard pairs.count >= 3 else { return nil }
-  let x = ranks(pairs.map(\.0))
-  let y = ranks(pairs.map(\.1))
-  let mean = Double(pairs.count + 1) / 2
-  var (xy, xx, yy) = (0.0, 0.0, 0.0)
-  for (a, b) in zip(x, y) {
-    xy += (a - mean) * (b - mean)
-    xx += (a - mean) * (a - mean)
-    yy += (b - mean) * (b - mean)
-  }
-  return xx > 0 && yy > 0 ? xy / (xx * yy).squareRoot() : nil
-}
-
-/// Ranks from 1, equal values sharing their mean rank.
-func ranks(_ values: [Double]) -> [Double] {
-  let order = values.indices.sorted { values[$0] < values[$1] }
-  var result = [Double](repeating: 0, count: values.count)
-  var start = 0
-  while start < order.count {
-    var end = start
-    while end + 1 < order.count, values[order[end + 1]] == values[order[start]] { end += 1 }
-    for place in start...end { result[order[place]] = Double(start + end) / 2 + 1 }
-    start = end + 1
-  }
-  return result
+  return rankCorrelation(pairs.map(\.0), pairs.map(\.1))
 }
 
 /// Text safe inside HTML.

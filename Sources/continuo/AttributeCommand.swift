@@ -18,9 +18,15 @@ struct AttributeCommand: ParsableCommand {
       Unlearns the piece and looks whose loss rises. Writes report.html, ranking.json and ranking.csv; \
       what was computed is kept, so the same command after an interruption goes on where it was.
 
+      --first-order takes one gradient per track instead, which tells what a small step of unlearning would do, and \
+      judges the scores against those of --against other tracks, so that what the few draws of a track do \
+      whatever is unlearned does not count: with few draws that ranks far better (Attribution/Study). \
+      ranking.json has the plain scores beside.
+
       Examples:
         continuo attribute takes/first --out credits
         continuo attribute house-train-0100 --track --out check
+        continuo attribute takes/first --first-order --out credits-2
         continuo attribute takes/first --model my-model --catalogue Tracks --shard 2/7 --out part-2
         continuo attribute merge part-* --out credits
         continuo attribute jobs
@@ -44,6 +50,16 @@ struct AttributeRunCommand: ParsableCommand {
   @Option(help: "The training catalogue's folder; default: the shipped one for the shipped model.")
   var catalogue: String?
   @Option(help: "The folder of the result.") var out: String
+  @Flag(
+    name: .customLong("first-order"), inversion: .prefixedNo,
+    help: """
+      One gradient per track instead of unlearning itself, scores against those of other tracks; default: for \
+      diffusion models, where nothing else asks for unlearning itself.
+      """) var isFirstOrder: Bool?
+  @Option(
+    parsing: .unconditional,
+    help: "With --first-order: against how many other tracks; 0 for none.")
+  var against = Contrast.usual
   @Option(help: "Which layers may change: \(names(LayerChoice.allCases.map(\.rawValue))).")
   var layers = LayerChoice.allTransformer
   @Option(help: "step (closed form) or iterated (several steps on the objective).")
@@ -136,6 +152,10 @@ struct AttributeRunCommand: ParsableCommand {
       out: absolute(out))
     request.companion = try Self.companion(of: location)
     request.isTrack = track
+    // A diffusion model's few draws of a track say more about the draws than about the piece.
+    let wantsUnlearning = method != .step || learningRate != nil || heldOut != nil
+    let usual = Self.isDiffusion(location) && !wantsUnlearning
+    request.against = isFirstOrder ?? usual ? against : nil
     request.unlearning.method = method
     request.unlearning.layers = layers
     request.unlearning.learningRate = learningRate
@@ -177,14 +197,16 @@ struct AttributeRunCommand: ParsableCommand {
     return [from, to]
   }
 
+  private static func isDiffusion(_ folder: URL) -> Bool {
+    ["model_config.json", "dit.json"].contains {
+      FileManager.default.fileExists(atPath: folder.appendingPathComponent($0).path)
+    }
+  }
+
   /// A diffusion model's folder has no config.json, which `ModelLocation` asks for.
   static func folder(ofModel model: String) throws -> URL {
     let folder = URL(fileURLWithPath: model, isDirectory: true)
-    for name in ["model_config.json", "dit.json"] {
-      if FileManager.default.fileExists(atPath: folder.appendingPathComponent(name).path) {
-        return folder
-      }
-    }
+    if isDiffusion(folder) { return folder }
     let shipped = HouseModel.resources.appendingPathComponent(model, isDirectory: true)
     if !model.contains("/"),
       FileManager.default.fileExists(
@@ -221,6 +243,7 @@ struct AttributeRunCommand: ParsableCommand {
         "\(place + 1). \(score)  \(printable(track.title.isEmpty ? track.id : track.title))"
           + "  \(printable(track.artist))  \(printable(track.licence))")
     }
+    if let meaning = ranking.meaning { print("a score is: \(meaning)") }
     if let rank = ranking.checks.ownRank { print("the piece itself ranks \(rank)") }
     print("report: \(out)/report.html")
   }

@@ -133,30 +133,3 @@ struct CellFigures: Codable {
   /// The same by the outside judge.
   var heardTogether: Double { mean { $0.presence.allSatisfy { $0 > 0.5 } ? 1 : 0 } }
 }
-
-/// Spearman's rank correlation, ties at their mean rank; NaN for fewer than three pairs or no spread.
-func rankCorrelation(_ a: [Float], _ b: [Float]) -> Double {
-  precondition(a.count == b.count)
-  guard a.count >= 3 else { return .nan }
-  func ranks(_ values: [Float]) -> [Double] {
-    let order = values.indices.sorted { values[$0] < values[$1] }
-    var result = [Double](repeating: 0, count: values.count)
-    var start = 0
-    while start < order.count {
-      var end = start
-      while end + 1 < order.count, values[order[end + 1]] == values[order[start]] { end += 1 }
-      for place in start...end { result[order[place]] = Double(start + end) / 2 }
-      start = end + 1
-    }
-    return result
-  }
-  let (x, y) = (ranks(a), ranks(b))
-  let (mx, my) = (x.reduce(0, +) / Double(x.count), y.reduce(0, +) / Double(y.count))
-  var (xy, xx, yy) = (0.0, 0.0, 0.0)
-  for (p, q) in zip(x, y) {
-    xy += (p - mx) * (q - my)
-    xx += (p - mx) * (p - mx)
-    yy += (q - my) * (q - my)
-  }
-  return xy / (xx * yy).squareRoot()
-}

@@ -261,7 +261,7 @@ struct SteeringEvaluation {
     report.tables.append(table)
     for trait in traits {
       let own = pairs.filter { $0.trait == trait && $0.reading.isFinite && $0.logit.isFinite }
-      report.correlation[trait] = rankCorrelation(own.map(\.reading), own.map(\.logit))
+      report.correlation[trait] = rankCorrelation(own.map(\.reading), own.map(\.logit)) ?? .nan
     }
   }
 

@@ -17,6 +17,21 @@ struct AttributionRequestTests {
     ("--piece-draws", { $0.pieceDraws = 0 }), ("--track-draws", { $0.trackDraws = 65_537 }),
     ("--window", { $0.windowSeconds = .infinity }), ("--window", { $0.windowSeconds = 0.05 }),
     ("--fisher-tracks", { $0.fisherTracks = 0 }), ("--fisher-draws", { $0.fisherDraws = -1 }),
+    ("--against", { $0.against = 7 }), ("--against", { $0.against = -1 }),
+    (
+      "--first-order",
+      {
+        $0.against = 0
+        $0.unlearning.method = .iterated
+      }
+    ),
+    (
+      "--first-order",
+      {
+        $0.against = 8
+        $0.heldOut = "/h"
+      }
+    ),
     ("--times", { $0.times = [0.4, 0.1] }), ("--times", { $0.times = [0, 1.1] }),
     ("--times", { $0.times = [.nan, 1] }), ("--times", { $0.times = [0.5] }),
     ("--candidates", { $0.candidates = 0 }), ("--memory", { $0.memory = 0 }),
@@ -56,7 +71,8 @@ struct AttributionRequestTests {
       { $0.masksTracks = true },
       { $0.windowSeconds = 3 }, { $0.fisherTracks = 9 }, { $0.fisherDraws = 9 },
       { $0.pieceDraws = 9 }, { $0.unlearning.damping = 2 }, { $0.candidates = 4 },
-      { $0.hearsCaptions = true }, { $0.times = [0, 0.5] }, { $0.unlearning.method = .iterated },
+      { $0.hearsCaptions = true }, { $0.times = [0, 0.5] }, { $0.against = 0 }, { $0.against = 8 },
+      { $0.unlearning.method = .iterated },
     ] { #expect(described(change) != plain) }
   }
 
@@ -69,11 +85,14 @@ struct AttributionRequestTests {
     #expect(try JSONDecoder().decode(AttributionRequest.self, from: data) == request)
     // Without the fields that came later.
     var old = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-    for field in ["embeddings", "hearsCaptions", "text", "memory", "replyPort", "companion"] {
+    for field in [
+      "embeddings", "hearsCaptions", "text", "memory", "replyPort", "companion", "against",
+    ] {
       old[field] = nil
     }
     let read = try JSONDecoder().decode(
       AttributionRequest.self, from: JSONSerialization.data(withJSONObject: old))
-    #expect(read.text == nil && read.shard == [2, 3] && read.hearsCaptions == nil)
+    #expect(
+      read.text == nil && read.against == nil && read.shard == [2, 3] && read.hearsCaptions == nil)
   }
 }

@@ -26,8 +26,9 @@ struct FirstOrderTableTests {
       request.memory = memory
       let table = FirstOrderTable(request, cache: tiny.folder.file(cache))
       var messages: Set<String> = []
-      try table.fill(asks, try AttributionContext(request)) {
-        messages.insert(String($0.prefix { $0 != ":" }))
+      try table.fill(asks, try AttributionContext(request)) { message, share in
+        messages.insert(String(message.prefix { $0 != ":" }))
+        #expect((0...1).contains(share))
       }
       let passes = messages.filter { $0.hasPrefix("first order") }
       switch found.count {
@@ -51,7 +52,7 @@ struct FirstOrderTableTests {
     let table = FirstOrderTable(request, cache: tiny.folder.file("cache"))
     try table.fill(
       [.init(piece: "track-1", isTrack: true, setting: setting)], try AttributionContext(request)
-    ) { _ in }
+    ) { _, _ in }
     let scores = try #require(table.scores(of: "track-1", setting))
     #expect(scores.count == 9)
     setting.rise = 0.02
@@ -65,7 +66,7 @@ struct FirstOrderTableTests {
       table.scores(of: "track-1", setting) == nil && table.scores(of: "track-2", setting) == nil)
   }
 
-  @Test("against the others, what a track always has counts for nothing, nor do sizes of pieces")
+  @Test("against the others every piece is judged by all that were asked the same, but itself")
   func contrasts() throws {
     let tiny = try TinyDiffusion(tracks: 12)
     let setting = EvaluationSetting(
@@ -75,38 +76,51 @@ struct FirstOrderTableTests {
       try table.fill(
         tracks.map { .init(piece: TinyDiffusion.id($0), isTrack: true, setting: setting) },
         try AttributionContext(tiny.request())
-      ) { _ in }
+      ) { _, _ in }
     }
-    try fill(0..<FirstOrderTable.fewest - 1)
-    #expect(table.contrasts(of: "track-1", setting) == nil, "too few to tell what is usual")
-    try fill(FirstOrderTable.fewest - 1..<12)
+    try fill(0..<Contrast.fewest)
+    #expect(table.contrasts(of: "track-1", setting) == nil, "too few others to tell what is usual")
+    try fill(Contrast.fewest..<12)
     var other = setting
     other.damping = 3
     #expect(table.contrasts(of: "track-1", other) == nil)
     let ids = (0..<12).map(TinyDiffusion.id)
-    let rows = try ids.map { try #require(table.contrasts(of: $0, setting)) }
-    for id in ids {
-      let column = try rows.map { try #require($0[id]) }
-      #expect(abs(column.reduce(0, +)) < 1e-9)
-      #expect(abs(column.reduce(0) { $0 + $1 * $1 } - 12) < 1e-9)
+    func row(_ id: String) throws -> Contrast.Row {
+      let scores = try #require(table.scores(of: id, setting))
+      return Contrast.Row(song: id, scores: ids.compactMap { scores[$0] })
     }
-    // By hand, for one piece and track.
-    let raw = try ids.map { try #require(table.scores(of: $0, setting)) }
-    let scaled = raw.map { row in
-      let mean = row.values.reduce(0, +) / 12
-      let size = (row.values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 12).squareRoot()
-      return (row["track-3"] ?? 0) / size
+    let found = try #require(table.contrasts(of: "track-5", setting))
+    let others = try ids.filter { $0 != "track-5" }.sorted().map(row)
+    let wanted = Contrast.deviations(of: try row("track-5"), above: others, songs: ids)
+    for (id, score) in zip(ids, wanted) { #expect(abs((found[id] ?? 99) - score) < 1e-9) }
+  }
+
+  @Test("of a part of the tracks it gives the scores that the whole gives, bit for bit")
+  func parts() throws {
+    let tiny = try TinyDiffusion()
+    let (request, context) = (tiny.request(), try AttributionContext(tiny.request()))
+    let setting = EvaluationSetting(
+      layers: .allTransformer, masksPiece: true, masksTracks: false, rise: 0.01)
+    let asks = ["track-1", "track-5"].map {
+      FirstOrderTable.Ask(piece: $0, isTrack: true, setting: setting)
     }
-    let mean = scaled.reduce(0, +) / 12
-    let size = (scaled.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / 12).squareRoot()
-    #expect(abs((rows[5]["track-3"] ?? 9) - (scaled[5] - mean) / size) < 1e-9)
+    func scores(_ ids: [String]?) throws -> [String: Double] {
+      let table = FirstOrderTable(request, cache: tiny.folder.file("cache"), largestBatch: 4)
+      try table.fill(asks, context, on: ids) { _, _ in }
+      return try #require(table.scores(of: "track-5", setting))
+    }
+    let whole = try scores(nil)
+    for ids in [["track-7"], ["track-0", "track-3", "track-6"], ["track-8", "track-2"]] {
+      let part = try scores(ids)
+      #expect(part == whole.filter { ids.contains($0.key) })
+    }
   }
 
   @Test("nothing asked, nothing done")
   func nothing() throws {
     let tiny = try TinyDiffusion()
     let table = FirstOrderTable(tiny.request(), cache: tiny.folder.file("cache"))
-    try table.fill([], try AttributionContext(tiny.request())) { _ in
+    try table.fill([], try AttributionContext(tiny.request())) { _, _ in
       Issue.record("something was done")
     }
   }
@@ -118,7 +132,8 @@ struct FirstOrderTableTests {
     let (request, cache) = (tiny.request(), tiny.folder.file("cache"))
     let setting = EvaluationSetting(
       layers: .allTransformer, masksPiece: true, masksTracks: false, rise: 0.01)
-    func scores(_ report: @escaping (String) throws -> Void = { _ in }) throws -> [String: Double]?
+    func scores(_ report: @escaping (String, Double) throws -> Void = { _, _ in }) throws
+      -> [String: Double]?
     {
       let table = FirstOrderTable(request, cache: cache)
       try table.fill(
@@ -126,7 +141,7 @@ struct FirstOrderTableTests {
         report: report)
       return table.scores(of: "track-1", setting)
     }
-    #expect(throws: Stop.self) { try scores { _ in throw Stop() } }
+    #expect(throws: Stop.self) { try scores { _, _ in throw Stop() } }
     let first = try scores()
     let kept = try #require(
       try FileManager.default.contentsOfDirectory(atPath: cache.path)
@@ -146,17 +161,19 @@ struct FirstOrderTableTests {
     let asks = ["track-1", "track-5"].map {
       FirstOrderTable.Ask(piece: $0, isTrack: true, setting: setting)
     }
-    func scores(_ cache: String, _ report: (String) throws -> Void) throws -> [[String: Double]?] {
+    func scores(_ cache: String, _ report: (String, Double) throws -> Void) throws -> [[String:
+      Double]?]
+    {
       let table = FirstOrderTable(request, cache: tiny.folder.file(cache), largestBatch: 1)
       try table.fill(asks, try AttributionContext(request), report: report)
       return asks.map { table.scores(of: $0.piece, setting) }
     }
-    let whole = try scores("whole") { _ in }
+    let whole = try scores("whole") { _, _ in }
     var steps = 0
     #expect(throws: Stop.self) {
-      try scores("stopped") {
+      try scores("stopped") { message, _ in
         // Two reports are those of the pieces.
-        steps += $0.hasPrefix("first order") ? 1 : 0
+        steps += message.hasPrefix("first order") ? 1 : 0
         if steps == 2 + batches { throw Stop() }
       }
     }
@@ -169,7 +186,9 @@ struct FirstOrderTableTests {
     let kept = try #require(try partial())
     #expect(try SafetensorsFile(url: kept).tensors["scores"]?.shape == [2, 1, batches])
     steps = 0
-    #expect(try scores("stopped") { steps += $0.hasPrefix("first order") ? 1 : 0 } == whole)
+    #expect(
+      try scores("stopped") { message, _ in steps += message.hasPrefix("first order") ? 1 : 0 }
+        == whole)
     #expect(steps == 2 + 9 - batches, "no track is scored twice")
     #expect(try partial() == nil)
   }

@@ -45,7 +45,7 @@ struct FirstOrderTests {
     other.damping = 10
     try table.fill(
       [setting, other].map { .init(piece: "track-2", isTrack: true, setting: $0) }, context
-    ) { _ in }
+    ) { _, _ in }
     let scores = try #require(table.scores(of: "track-2", setting))
     let first = try AttributionRun(
       request, store: try tiny.store("first"), cache: tiny.folder.file("cache"), context: context,

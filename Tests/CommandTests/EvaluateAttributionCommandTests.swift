@@ -97,6 +97,13 @@ struct EvaluateAttributionCommandTests {
     #expect(scores[0] != scores[1])
     let page = try String(contentsOf: folder.file("a/ranking.json"), encoding: .utf8)
     #expect(page.contains("0.1 to 0.5"), "the times that were measured on networks of this kind")
+    #expect(page.contains("unlearning, first order") && page.contains("too few other songs"))
+    let exact = try runProgram(
+      "continuo",
+      ["attribute", "clip.wav", "--model", "./dit", "--catalogue", "few", "--no-first-order"]
+        + "--out d --piece-draws 2 \(common)".split(separator: " ").map(String.init),
+      in: folder.url)
+    #expect(exact.status == 0 && exact.output.contains("rise of the track’s loss\n"))
     for wrong in ["half", "0.5", "0.5-0.1", "0-2", "0.1-0.2-0.3"] {
       let bad = try runProgram(
         "continuo",
