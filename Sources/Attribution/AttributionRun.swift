@@ -83,7 +83,10 @@ package final class AttributionRun {
     main.meaning =
       (isFirstOrder ? Ranking.firstOrderMeaning : Ranking.unlearningMeaning)
       + ((request.against ?? 0) > 0 && panel.isEmpty ? Ranking.lonelyMeaning : "")
-    if !panel.isEmpty { main.against = try panel.map { try catalogue.track($0) } }
+    if !panel.isEmpty {
+      main.against = try panel.map { try catalogue.track($0) }
+      if main.shard != nil { main.meaning? += Ranking.partMeaning }
+    }
     if main.shard == nil {
       try main.judge()
       main.completeChecks()

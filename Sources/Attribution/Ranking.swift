@@ -139,6 +139,7 @@ package struct Ranking: Sendable, Codable, Equatable {
   static let unlearningMeaning = "rise of the track’s loss"
   static let firstOrderMeaning = "rise of the track’s loss, to first order"
   static let lonelyMeaning = "; the catalogue has too few other songs to judge it against"
+  static let partMeaning = "; judged against the other tracks when the parts are merged"
   static let similarityMeaning = "cosine of the features"
 
   /// Judges the scores of a whole against those of the panel, where there is one; a part keeps both until it is merged,

@@ -128,6 +128,7 @@ struct AttributionRunTests {
       part.threads = 1 + index % 3
       let found = try tiny.rank(part, store: "part-\(index)")
       #expect(found.tracks.allSatisfy { $0.panel?.count == found.against?.count })
+      #expect(found.meaning?.hasSuffix("when the parts are merged") == true)
       return found
     }
     let merged = try Ranking.merge(parts)
