@@ -137,6 +137,10 @@ package enum AddressTable {
     .value(
       "/sampling/guidance", .float(1...10), .float(3), "Weight of the text, when there is one."),
     .value(
+      "/sampling/recall", .float(0...20), .float(0),
+      "How strongly the last bars of the prompt come back, over and over; 6 varies them, 20 loops them."
+    ),
+    .value(
       "/sampling/seed", .int(0 ... .max), .int(0),
       "What all chance comes from; the same seed plays the same."),
   ]

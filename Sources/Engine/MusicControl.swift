@@ -8,7 +8,7 @@ package struct MusicControl: Sendable, Equatable, BitwiseCopyable {
   /// The settings that codes depend on.
   package enum Target: UInt8, Sendable, CaseIterable, BitwiseCopyable {
     case strength, alpha, period, ramp, mute, solo, method, updateRule
-    case temperature, topK, topP, guidance, seed
+    case temperature, topK, topP, guidance, recall, seed
     /// Whether knobs at rest are read too.
     case extras
   }
@@ -34,7 +34,7 @@ package struct MusicControl: Sendable, Equatable, BitwiseCopyable {
   ]
   private static let samplingLeaves: [String: Target] = [
     "temperature": .temperature, "top_k": .topK, "top_p": .topP, "guidance": .guidance,
-    "seed": .seed,
+    "recall": .recall, "seed": .seed,
   ]
 
   private static let extrasAddress = "/engine/extras"
@@ -116,6 +116,7 @@ struct KnobPanel: Sendable, Equatable {
     case .topK: sampling.topK = max(0, Int(value))
     case .topP: sampling.topP = value
     case .guidance: sampling.guidance = value
+    case .recall: sampling.recall = value
     case .seed: sampling.seed = UInt64(max(0, control.value))
     case .extras: readsIdle = value != 0
     default: break

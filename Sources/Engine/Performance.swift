@@ -28,6 +28,10 @@ package struct Instrument: Sendable {
   package var sampleRate: Int { codec.config.samplingRate }
   /// Samples per frame.
   package var hop: Int { codec.hop }
+  /// Hears what of a prompt comes round again.
+  package var pulse: Pulse {
+    Pulse(quantiser: codec.quantiser, codebooks: codebooks, channels: channels)
+  }
   /// Frames per second.
   package var framesPerSecond: Float { Float(sampleRate) / Float(hop) }
 }
@@ -146,7 +150,8 @@ package final class Performance {
     }
     codes = CodeGenerator(
       model: instrument.languageModel, prompt: start.prompt, text: start.text,
-      settings: panel.sampling, plan: start.plan, steering: steering,
+      settings: panel.sampling, theme: instrument.pulse.theme(of: start.prompt), plan: start.plan,
+      steering: steering,
       frameLimit: start.frameLimit, pool: pool)
     codes.reserve(frames: start.prompt.count / K + 3600 * Int(instrument.framesPerSecond))
     settledStep = codes.nextStep

@@ -120,7 +120,7 @@ package struct Surface: Sendable {
   /// What is set rarely.
   private mutating func addFoot() {
     let settings = [
-      ("/sampling/temperature", "Temperature"), ("/sampling/top_p", "Top p"),
+      ("/sampling/temperature", "Temperature"), ("/sampling/recall", "Recall of the prompt"),
       ("/sampling/guidance", "Guidance by the text"), ("/prompt/seconds", "Seconds of prompt"),
       ("/engine/gain", "Level"), ("/engine/dry", "Level of the input"),
       ("/engine/lookahead", "Look-ahead in seconds"), ("/engine/guard", "Hold the loudness"),

@@ -87,6 +87,8 @@ package struct TakeDescription: Codable, Sendable, Equatable {
   package var temperature: Float
   package var topK: Int
   package var topP: Float
+  /// Absent in takes of earlier versions, which knew none.
+  package var recall: Float?
   /// What the music was told to be like; nil for nothing.
   package var text: String?
   package var written: String
@@ -157,6 +159,7 @@ package struct Take: Sendable {
       windowContext: material.plan.context, windowRate: material.plan.rate,
       seed: panel.sampling.seed, temperature: panel.sampling.temperature,
       topK: panel.sampling.topK, topP: panel.sampling.topP,
+      recall: panel.sampling.recall,
       text: material.words.isEmpty ? nil : material.words,
       written: ISO8601DateFormatter().string(from: Date()))
     let encoder = JSONEncoder()

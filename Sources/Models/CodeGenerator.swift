@@ -26,6 +26,9 @@ package final class CodeGenerator {
   /// belongs to the step that comes next: who rolls back puts the state of that step back.
   package let steering: Steering?
 
+  /// What `settings.recall` leans on, over and over from the prompt's end on: codes (frames, K); empty for nothing.
+  package let theme: [Int32]
+
   /// Frames of the prompt.
   package let promptFrames: Int
   /// The next step to be drawn. The first is 1 + promptFrames.
@@ -64,20 +67,25 @@ package final class CodeGenerator {
   ///   - prompt: codes (frames, K) to continue; empty to start from nothing.
   ///   - text: read by the conditional branch; with a guidance other than 1 there is a second,
   ///     unconditional branch.
+  ///   - theme: codes (frames, K) that `settings.recall` leans on; see `Pulse`.
   ///   - plan: the windows; of a prompt that leaves no room, only the last `context` steps are heard.
   ///   - pool: the threads that compute.
   package init(
     model: LanguageModel, prompt: [Int32] = [], text: TextContext? = nil,
-    settings: SamplingSettings = SamplingSettings(), plan: WindowPlan = WindowPlan(),
-    steering: Steering? = nil, frameLimit: Int = .max, pool: ComputePool
+    settings: SamplingSettings = SamplingSettings(), theme: [Int32] = [],
+    plan: WindowPlan = WindowPlan(), steering: Steering? = nil, frameLimit: Int = .max,
+    pool: ComputePool
   ) {
     let config = model.config
-    precondition(prompt.count % config.codebooks == 0, "a prompt has whole frames")
+    precondition(
+      prompt.count % config.codebooks == 0 && theme.count % config.codebooks == 0,
+      "prompt and theme have whole frames")
     self.model = model
     self.plan = plan
     self.frameLimit = frameLimit
     self.steering = steering
     self.settings = settings
+    self.theme = theme
     self.pool = pool
     pattern = DelayPattern(codebooks: config.codebooks, channels: config.audioChannels)
     kept = prompt
@@ -268,6 +276,7 @@ package final class CodeGenerator {
       guard frame >= promptFrames, frame < frameLimit else { continue }
       guide(book)
       if !Sampler.areFinite(guided.span) { isBroken = true }
+      recall(book, frame)
       let code = sampler.draw(
         guided.span, settings: settings, uniform: random.uniform(step: nextStep, codebook: book))
       while kept.count < (frame - firstFrame + 1) * K {
@@ -275,6 +284,19 @@ package final class CodeGenerator {
       }
       kept[(frame - firstFrame) * K + book] = code
     }
+  }
+
+  /// Makes the theme's code at the place of `frame` likelier: in the first codebook (of each channel), which carries the
+  /// pulse and the harmony, while the finer ones stay free. A function of the frame alone, so rolling back needs no care.
+  /// Source: ours.
+  private func recall(_ book: Int, _ frame: Int) {
+    guard settings.recall != 0, book < pattern.channels, !theme.isEmpty else { return }
+    let place = (frame - promptFrames) % (theme.count / pattern.codebooks)
+    let code = Int(theme[place * pattern.codebooks + book])
+    guard code >= 0, code < model.config.cardinality else { return }
+    // The buffer is a member of this object, which outlives the call.
+    var logits = unsafe guided.heldMutableSpan(0..<model.config.cardinality)
+    logits[code] += settings.recall
   }
 
   /// Puts the logits of `book`, guided when there are two branches, into `guided`.

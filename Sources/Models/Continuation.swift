@@ -63,7 +63,7 @@ package final class Continuation {
     generator = CodeGenerator(
       model: model.languageModel, prompt: codes,
       text: try text.map { try model.textContext($0, pool: pool) }, settings: settings,
-      steering: steering, frameLimit: frames, pool: pool)
+      theme: model.pulse.theme(of: codes), steering: steering, frameLimit: frames, pool: pool)
     generator.reserve(frames: frames)
     decoders = (0..<channels).map { _ in
       EnCodecDecoderState(

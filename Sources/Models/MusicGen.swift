@@ -76,6 +76,12 @@ package final class MusicGen: Sendable {
   /// Codebooks of one channel.
   package var booksPerChannel: Int { config.decoder.codebooks / channels }
 
+  /// Hears after how many frames codes come round again.
+  package var pulse: Pulse {
+    Pulse(
+      quantiser: codec.quantiser, codebooks: config.decoder.codebooks, channels: channels)
+  }
+
   /// Codes (frames, K) of audio at the model's rate.
   ///
   /// - Parameter audio: one array of samples per channel, equally long. Stereo codebooks alternate:

@@ -15,16 +15,21 @@ package struct SamplingSettings: Sendable, Equatable, Codable {
   package var topP: Float
   /// Weight of the text branch: u + guidance · (c − u). Without text it has no effect.
   package var guidance: Float
+  /// Nats that the code of the prompt's theme is likelier by than the model says, in the first codebook; 0 for none. See
+  /// `Pulse`.
+  package var recall: Float
   package var seed: UInt64
 
   /// Defaults are MusicGen's.
   package init(
-    temperature: Float = 1, topK: Int = 250, topP: Float = 1, guidance: Float = 3, seed: UInt64 = 0
+    temperature: Float = 1, topK: Int = 250, topP: Float = 1, guidance: Float = 3,
+    recall: Float = 0, seed: UInt64 = 0
   ) {
     self.temperature = temperature
     self.topK = topK
     self.topP = topP
     self.guidance = guidance
+    self.recall = recall
     self.seed = seed
   }
 }

@@ -35,6 +35,8 @@ struct EvaluateHouseCommand: ParsableCommand {
       """)
 
   @OptionGroup var machine: ProbeModelOptions
+  @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4.")
+  var weights: WeightFormat = .f32
   @Option(help: "A catalogue of test songs; may be repeated; default: the shipped ones.")
   var catalogue: [String] = []
   @Option(help: "A folder of sound files instead of a catalogue.") var audio: String?
@@ -44,6 +46,10 @@ struct EvaluateHouseCommand: ParsableCommand {
     String?
   @Option(help: "Seconds of new music per prompt.") var seconds = 20.0
   @Option(name: .customLong("prompt-seconds"), help: "Seconds of prompt.") var promptSeconds = 10.0
+  @Option(help: "Sampling temperature, from 0 (always the likeliest).") var temperature: Float = 1
+  @Option(name: .customLong("top-k"), help: "How many of the likeliest codes are drawn from.")
+  var topK = 250
+  @Option(help: "How strongly the prompt comes back; see “continuo render”.") var recall: Float = 0
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(
@@ -73,13 +79,20 @@ struct EvaluateHouseCommand: ParsableCommand {
     guard guidance.isFinite, (1...10).contains(guidance) else {
       throw CommandError.badValue(option: "--guidance", value: "\(guidance)", expected: "1 to 10")
     }
+    guard (0.0...10).contains(temperature), topK >= 0 else {
+      throw CommandError.badValue(
+        option: "--temperature or --top-k", value: "\(temperature), \(topK)",
+        expected: "a temperature of 0 to 10, a top k from 1 (0: all codes)")
+    }
+    let sampling = SamplingSettings(
+      temperature: temperature, topK: topK, guidance: guidance, recall: recall)
     if audio != nil, !catalogue.isEmpty {
       throw CommandError.clash(what: "--audio and --catalogue", remedy: "give one of them")
     }
     if let report {
       try OutputPlace.check(URL(fileURLWithPath: report), option: "--report")
     }
-    let loaded = try machine.load()
+    let loaded = try machine.load(weights: weights)
     let judge = try Recogniser(
       folder: recogniser.map { URL(fileURLWithPath: $0) }
         ?? HouseModel.resources.appendingPathComponent("recogniser"))
@@ -110,16 +123,18 @@ struct EvaluateHouseCommand: ParsableCommand {
     }
     let evaluation = HouseEvaluation(
       model: loaded.model, judge: judge, songs: found, groups: groups, promptSteps: promptSteps,
-      steps: steps, guidance: guidance, seed: seed,
+      steps: steps, sampling: sampling, seed: seed,
       store: EvaluationStore(
         folder: folder,
         key:
           "\(loaded.reader.fingerprint) \(judge.digest) \(codes) \(promptSteps) \(steps) \(guidance) \(seed)"
+          + " \(temperature) \(topK) \(recall) \(weights.rawValue)"
       ),
       pool: loaded.pool)
     var page = EvaluationPage(title: "Music of model \(printable(loaded.identity.name))")
     page.notes = [
-      "\(found.count) songs that no training saw, \(audio == nil ? "as codes" : "from sound files"); seed \(seed)."
+      "\(found.count) songs that no training saw, \(audio == nil ? "as codes" : "from sound files"); seed \(seed), "
+        + "temperature \(temperature), top k \(topK), recall \(recall), weights \(weights.rawValue)."
     ]
     for part in part.isEmpty ? HousePart.allCases : HousePart.allCases.filter(part.contains) {
       switch part {

@@ -31,6 +31,8 @@ struct EvaluateSteeringCommand: ParsableCommand {
       """)
 
   @OptionGroup var machine: ProbeModelOptions
+  @Option(help: "How weights are kept in memory: f32, bf16, int8 or int4.")
+  var weights: WeightFormat = .f32
   @Option(
     help: "A catalogue with codes and activity; may be repeated; default: the shipped test songs.")
   var catalogue: [String] = []
@@ -87,7 +89,7 @@ struct EvaluateSteeringCommand: ParsableCommand {
       throw CommandError.badValue(
         option: "--report", value: report, expected: "a plain name, such as continuation")
     }
-    let loaded = try machine.load()
+    let loaded = try machine.load(weights: weights)
     let judge = try Recogniser(
       folder: recogniser.map { URL(fileURLWithPath: $0) }
         ?? HouseModel.resources.appendingPathComponent("recogniser"))
@@ -137,7 +139,8 @@ struct EvaluateSteeringCommand: ParsableCommand {
     let runner = EvaluationRunner(
       model: loaded.model, knobs: knobs, songs: songs, judge: judge, folder: folder,
       settings: SamplingSettings(guidance: guidance),
-      fingerprint: loaded.reader.fingerprint + judge.digest,
+      fingerprint: loaded.reader.fingerprint + judge.digest
+        + (weights == .f32 ? "" : weights.rawValue),
       teacher: teacher, pool: loaded.pool)
     runner.listening = listen
     let suites = suite.isEmpty ? [.dose, .continuation, .removal] : suite

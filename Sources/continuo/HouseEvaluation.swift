@@ -17,7 +17,8 @@ struct HouseEvaluation {
   let groups: [String]
   let promptSteps: Int
   let steps: Int
-  let guidance: Float
+  /// Temperature, top k and guidance; every clip has a seed of its own.
+  let sampling: SamplingSettings
   let seed: UInt64
   let store: EvaluationStore
   let pool: ComputePool
@@ -32,6 +33,12 @@ struct HouseEvaluation {
   static let stretch = 500
 
   private var codebooks: Int { model.config.decoder.codebooks }
+
+  private func settings(_ seed: UInt64) -> SamplingSettings {
+    var own = sampling
+    own.seed = seed
+    return own
+  }
 
   // MARK: continuation
 
@@ -54,11 +61,11 @@ struct HouseEvaluation {
   {
     let total = promptSteps + steps
     let generators = range.map { index -> CodeGenerator in
-      CodeGenerator(
-        model: model.languageModel,
-        prompt: Array(songs[index].codes.prefix(promptSteps * codebooks)),
-        settings: SamplingSettings(seed: seed &* 1_000_003 &+ UInt64(index)), frameLimit: total,
-        pool: pool)
+      let prompt = Array(songs[index].codes.prefix(promptSteps * codebooks))
+      return CodeGenerator(
+        model: model.languageModel, prompt: prompt,
+        settings: settings(seed &* 1_000_003 &+ UInt64(index)),
+        theme: model.pulse.theme(of: prompt), frameLimit: total, pool: pool)
     }
     while generators[0].wholeFrames < total {
       CodeGenerator.step(generators)
@@ -156,7 +163,7 @@ struct HouseEvaluation {
     var clips: [TextClip] = []
     let bar = ProgressBar("text", total: Double(songs.count))
     defer { bar.finish() }
-    let atOnce = guidance == 1 ? Self.atOnce : Self.atOnce / 2
+    let atOnce = sampling.guidance == 1 ? Self.atOnce : Self.atOnce / 2
     for start in stride(from: 0, to: songs.count, by: atOnce) {
       let range = start..<min(start + atOnce, songs.count)
       clips += try store.value("text-\(start)") {
@@ -183,9 +190,7 @@ struct HouseEvaluation {
       return CodeGenerator(
         model: model.languageModel,
         text: try model.textContext(caption ?? names.joined(separator: ", "), pool: pool),
-        settings: SamplingSettings(
-          guidance: guidance, seed: seed &* 2_000_003 &+ UInt64(index)),
-        frameLimit: total, pool: pool)
+        settings: settings(seed &* 2_000_003 &+ UInt64(index)), frameLimit: total, pool: pool)
     }
     while generators[0].wholeFrames < total {
       CodeGenerator.step(generators)
@@ -207,7 +212,7 @@ struct HouseEvaluation {
       note: """
         Share of the seconds in which the recogniser hears a group whose name is in the caption, and whose name is \
         not; each caption names a random half of the groups. Wanted: twice as often. Guidance \
-        \(String(format: "%g", guidance)).
+        \(String(format: "%g", sampling.guidance)).
         """,
       columns: [.share("named"), .share("not named"), .init("ratio", decimals: 2)])
     for (index, group) in groups.enumerated() {

@@ -28,9 +28,10 @@ struct ProbeModelOptions: ParsableArguments {
     var reader: ProbeReader
   }
 
-  func load() throws -> Loaded {
+  /// The model, its language model's weights in a format; probes are taught on float32.
+  func load(weights: WeightFormat = .f32) throws -> Loaded {
     let location = try ModelLocation.find(model, shipped: HouseModel.resources)
-    let loaded = try MusicGen(folder: location.folder)
+    let loaded = try MusicGen(folder: location.folder, weights: weights)
     let identity = try ModelIdentity(
       name: location.name, config: loaded.config.decoder, folder: location.folder)
     let cores = min(ProcessInfo.processInfo.activeProcessorCount, 8)

@@ -63,6 +63,11 @@ struct RenderCommand: ParsableCommand {
     help: "How strongly the text is followed; 1 costs half the time. Without text unused.")
   var guidance: Float = 3
   @Option(
+    parsing: .unconditional,
+    help:
+      "How strongly the last bars of the prompt come back, 0 to 20; 6 varies them, 20 loops them.")
+  var recall: Float = 0
+  @Option(
     help:
       "How weights are kept in memory: f32, bf16, int8 or int4 (default: int8, or the take's own).")
   var weights: WeightFormat?
@@ -187,7 +192,7 @@ struct RenderCommand: ParsableCommand {
       keepsPrompt: !withoutPrompt,
       settings: SamplingSettings(
         temperature: temperature, topK: topK, topP: topP, guidance: guidance,
-        seed: seed ?? UInt64.random(in: 0..<1 << 32)),
+        recall: recall, seed: seed ?? UInt64.random(in: 0..<1 << 32)),
       weights: weights ?? .standard,
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
       out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
@@ -199,6 +204,7 @@ struct RenderCommand: ParsableCommand {
     try number("--seconds", seconds, 0.02...3600, " seconds")
     try number("--prompt-seconds", promptSeconds, 0.1...3600, " seconds")
     try number("--temperature", Double(temperature), 0...100, "")
+    try number("--recall", Double(recall), 0...20, "")
     try number("--top-k", Double(topK), 0...1_000_000, "")
     try number("--top-p", Double(topP), 0.000001...1, "")
     try number("--guidance", Double(guidance), 0...100, "")

@@ -49,6 +49,16 @@ struct EvaluateSteeringCommandTests {
     var dose: Dose
   }
 
+  @Test("weights of other formats are other cells")
+  func weights() throws {
+    for more in [["--weights", "f32"], ["--weights", "int8"]] {
+      let result = try run(["continuation"], more[0], more[1], "--row", "none")
+      #expect(result.status == 0, "\(result.errors)")
+    }
+    let cells = try FileManager.default.contentsOfDirectory(atPath: folder.file("out/cells").path)
+    #expect(cells.count { $0.hasPrefix("continuation-none-drums") && $0.hasSuffix(".json") } == 2)
+  }
+
   @Test("every row of the paper's tables is there, and finished cells are read back")
   func rows() throws {
     let suites = EvaluationSuite.allCases.map(\.rawValue)

@@ -98,6 +98,42 @@ struct RenderCommandTests {
     #expect(new == Array(whole.suffix(6_400)) && whole.count == 16_000 + 6_400)
   }
 
+  @Test("recall loops the end of the prompt")
+  func recall() throws {
+    let beat = 16_000
+    let clicks = (0..<4 * 32_000).map { place -> Float in
+      let (at, turn) = (place % beat, place / beat % 2)
+      return at < 4000
+        ? Float(0.5 * sin(2 * .pi * (turn == 0 ? 220 : 330) * Double(at) / 32_000)) : 0
+    }
+    try AudioFile.write(
+      AudioClip(rate: 32_000, channels: [clicks]), to: folder.file("clicks.wav"))
+    func codes(_ recall: String) throws -> [Int32] {
+      let result = try runProgram(
+        "continuo",
+        [
+          "render", "--model", "house", "--prompt", "clicks.wav", "--prompt-seconds", "4",
+          "--seconds", "3", "--seed", "1", "--recall", recall, "--out", "out.wav", "--codes",
+          "out.safetensors",
+        ], environment: ["XDG_CACHE_HOME": folder.file("cache").path], in: folder.url)
+      #expect(result.status == 0, "\(result.errors)")
+      return try CodesFile(
+        contentsOf: folder.file("out.safetensors"), codebooks: 4, cardinality: 1024
+      ).codes
+    }
+    /// Share of the new frames whose first code stood a number of frames earlier.
+    func share(_ codes: [Int32], _ frames: Int) -> Double {
+      let new = stride(from: 200 * 4, to: codes.count - 12, by: 4)
+      return Double(new.count { codes[$0] == codes[$0 - frames * 4] })
+        / Double(new.underestimatedCount)
+    }
+    let looped = try codes("20")
+    let best = (40...200).map { share(looped, $0) }.max() ?? 0
+    #expect(best > 0.9, "\(best)")
+    let plain = try codes("0")
+    #expect((40...200).allSatisfy { share(plain, $0) < 0.5 })
+  }
+
   @Test("a text for a model without vocabulary is refused with what is missing")
   func noVocabulary() throws {
     try check(
@@ -152,6 +188,7 @@ struct RenderCommandTests {
       Refusal("--temperature -1 --out o.wav", 64, "--temperature"),
       Refusal("--top-p 0 --out o.wav", 64, "--top-p"),
       Refusal("--top-k -1 --out o.wav", 64, "--top-k"),
+      Refusal("--recall 21 --out o.wav", 64, "--recall"),
       Refusal("--guidance inf --out o.wav", 64, "--guidance"),
       Refusal("--threads 0 --out o.wav", 64, "--threads"),
       Refusal("--seed -1 --out o.wav", 64, "seed"),

@@ -10,7 +10,8 @@ import Testing
       /knob/1/ramp /knob/1/mute /knob/1/solo /knob/1/name /knob/1/update_rule /knob/1/meter
       /knob/1/applied /knobs/zero /transport/listen /transport/continue /transport/restart
       /transport/stop /transport/state /prompt/text /prompt/load /prompt/seconds /prompt/clear
-      /sampling/temperature /sampling/top_k /sampling/top_p /sampling/guidance /sampling/seed
+      /sampling/temperature /sampling/top_k /sampling/top_p /sampling/guidance /sampling/recall
+      /sampling/seed
       /engine/lookahead /engine/gain /engine/dry /engine/rtf /engine/load /engine/xruns
       /engine/underruns /engine/latency /preset/list /preset/load /preset/unload /preset/info
       /preset/rescan /state/save /state/load /midi/learn /midi/map /midi/unmap /midi/list /take/keep

@@ -101,10 +101,12 @@ import Testing
   @Test func samplingAndExtrasBelongToNoKnob() {
     let panel = panel(
       MusicControl(.temperature, 0.5), MusicControl(.topK, 9), MusicControl(.topP, 0.25),
-      MusicControl(.guidance, 2), MusicControl(.seed, 123_456_789), MusicControl(.extras, 0))
+      MusicControl(.guidance, 2), MusicControl(.recall, 6), MusicControl(.seed, 123_456_789),
+      MusicControl(.extras, 0))
     #expect(
       panel.sampling
-        == SamplingSettings(temperature: 0.5, topK: 9, topP: 0.25, guidance: 2, seed: 123_456_789))
+        == SamplingSettings(
+          temperature: 0.5, topK: 9, topP: 0.25, guidance: 2, recall: 6, seed: 123_456_789))
     #expect(!panel.readsIdle)
     #expect(panel.settings(slot: 8, start: 0) == SteeringSettings())
   }

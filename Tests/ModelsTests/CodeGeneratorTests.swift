@@ -49,6 +49,40 @@ struct CodeGeneratorTests {
     #expect(try generatedCodes(model, steps: 60, seed: 8) != codes)
   }
 
+  @Test("recall brings the theme back over and over; without it the theme changes nothing")
+  func recall() throws {
+    let model = try randomLanguageModel()
+    let K = smallConfig.codebooks
+    let prompt = prompt(40)
+    let theme = Array(prompt.suffix(7 * K))
+    func codes(_ recall: Float, theme: [Int32], rollBack: Bool = false) -> [Int32] {
+      let generator = CodeGenerator(
+        model: model, prompt: prompt, settings: SamplingSettings(topK: 0, recall: recall, seed: 7),
+        theme: theme, plan: WindowPlan(length: 60, context: 20, rate: 3), pool: ComputePool())
+      var farthest = 41
+      while generator.wholeFrames < 100 {
+        generator.step()
+        if rollBack, generator.nextStep > farthest + 9 {
+          farthest = generator.nextStep
+          generator.rollBack(toStep: farthest - 5)
+        }
+      }
+      return generator.codes(40..<100)
+    }
+    let plain = codes(0, theme: [])
+    #expect(codes(0, theme: theme) == plain && codes(3, theme: []) == plain)
+    let loop = (0..<60 * K).map { theme[$0 % theme.count] }
+    /// How many codes of a book are the loop's.
+    func looped(_ codes: [Int32], book: Int) -> Int {
+      stride(from: book, to: codes.count, by: K).count { codes[$0] == loop[$0] }
+    }
+    let all = codes(1000, theme: theme)
+    #expect(looped(all, book: 0) == 60 && (1..<K).allSatisfy { looped(all, book: $0) < 60 })
+    let some = codes(3, theme: theme)
+    #expect(looped(some, book: 0) < 60 && looped(some, book: 0) > looped(plain, book: 0))
+    #expect(codes(3, theme: theme, rollBack: true) == some)
+  }
+
   @Test("rolling back and generating again gives the same codes, across window changes too")
   func rollBack() throws {
     let model = try randomLanguageModel()
