@@ -166,8 +166,8 @@ private final class Desk {
     let desk = try Desk()
     #expect(desk.ask("/sync", [.int(42)]) == [OSCMessage("/synced", [.int(42)])])
     let rows = desk.ask("/tree", [.string("/sampling")])
-    #expect(rows.count == 6)
-    #expect(rows.last == OSCMessage("/reply", [.string("/tree"), .int(5)]))
+    #expect(rows.count == 7)
+    #expect(rows.last == OSCMessage("/reply", [.string("/tree"), .int(6)]))
   }
 
   @Test func bundlesAreAppliedAtTheirTimeAndTogether() throws {
