@@ -22,8 +22,8 @@ package struct Pulse: Sendable {
   /// Frames of a theme: 2 s, where there are so many, to 8 s.
   private static let shortestTheme = 100
   private static let longestTheme = 400
-  /// The likeness that a period must have. Of 200 test songs one has less than 0.1; of their frames in any other order one
-  /// in twenty has more.
+  /// The likeness that a period must have: each of 200 test songs has 0.106 or more; with their frames in a random order
+  /// the median is 0.072, and one in ten has more than 0.099.
   private static let faintest: Float = 0.1
   /// Weight of the change beside the likeness.
   private static let changeWeight: Float = 0.6
