@@ -118,6 +118,7 @@ struct EvaluateHouseCommand: ParsableCommand {
     try TestSongs.check(found, seconds: promptSeconds + seconds)
     let groups = catalogues.first?.groups ?? []
     let folder = out.map { URL(fileURLWithPath: $0) }
+    if let folder { try DataFolders.make(folder) }
     let codes = found.flatMap(\.codes).reduce(UInt64(0)) {
       $0 &* 31 &+ UInt64(bitPattern: Int64($1))
     }

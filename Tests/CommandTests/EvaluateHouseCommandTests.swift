@@ -29,6 +29,14 @@ struct EvaluateHouseCommandTests {
       ] + arguments, environment: environment, in: folder.url)
   }
 
+  @Test("a part that keeps nothing writes its report all the same")
+  func distanceAlone() throws {
+    let result = try run("--catalogue", "test", "--part", "distance", "--out", "new/folder")
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(
+      FileManager.default.fileExists(atPath: folder.file("new/folder/report.json").path))
+  }
+
   @Test("every part is measured, kept, and told as text, JSON and a page with spectrograms")
   func everything() throws {
     let result = try run(
