@@ -138,7 +138,7 @@ package enum AddressTable {
       "/sampling/guidance", .float(1...10), .float(3), "Weight of the text, when there is one."),
     .value(
       "/sampling/recall", .float(0...20), .float(0),
-      "How strongly the last bars of the prompt come back, over and over; 6 varies them, 20 loops them."
+      "Nats that the first codes of the prompt's last bars are likelier by, over and over; 12 keeps the pulse."
     ),
     .value(
       "/sampling/seed", .int(0 ... .max), .int(0),

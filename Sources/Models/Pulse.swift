@@ -55,7 +55,7 @@ package struct Pulse: Sendable {
 
   /// The period in frames: a beat or a few; nil of less than 3 s, and where nothing comes round.
   /// - Parameter codes: (frames, K).
-  package func period(of codes: [Int32]) -> Int? { Self.period(likeness(codes)) }
+  func period(of codes: [Int32]) -> Int? { Self.period(likeness(codes)) }
 
   private static func period(_ alike: [Float]) -> Int? {
     var best: (period: Int, score: Float)?

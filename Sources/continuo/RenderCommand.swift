@@ -65,7 +65,7 @@ struct RenderCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help:
-      "How strongly the last bars of the prompt come back, 0 to 20; 6 varies them, 20 loops them.")
+      "How strongly the last bars of the prompt come back, in nats, 0 to 20; 12 keeps the pulse.")
   var recall: Float = 0
   @Option(
     help:
