@@ -16,9 +16,11 @@ struct ActivityCatalogue {
     /// The tags that are no instruments, where the catalogue tells them apart.
     var style: String?
     var key: String?
+    /// Beats per minute as it was composed.
+    var bpm: Double?
     var activity: [String: [[Int]]]?
 
-    private enum CodingKeys: String, CodingKey { case id, tags, split, style, key, activity }
+    private enum CodingKeys: String, CodingKey { case id, tags, split, style, key, bpm, activity }
 
     init(from decoder: any Decoder) throws {
       let table = try decoder.container(keyedBy: CodingKeys.self)
@@ -31,6 +33,7 @@ struct ActivityCatalogue {
       split = try? table.decodeIfPresent(String.self, forKey: .split)
       style = try? table.decodeIfPresent(String.self, forKey: .style)
       key = try? table.decodeIfPresent(String.self, forKey: .key)
+      bpm = try? table.decodeIfPresent(Double.self, forKey: .bpm)
       activity = try? table.decodeIfPresent([String: [[Int]]].self, forKey: .activity)
     }
   }

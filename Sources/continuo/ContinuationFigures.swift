@@ -12,6 +12,8 @@ struct ContinuationFigures: Codable, Equatable {
   var tempo: Double
   /// Within 4 % of the prompt's, half and double counting as the same.
   var isSameTempo: Bool
+  /// Within 4 % of the song's own, where a catalogue knows it, half and double counting as the same.
+  var isSongTempo: Bool?
   /// Cosine of the mean chromas.
   var chroma: Double
   /// Longest silence of the new part in seconds.
@@ -27,9 +29,11 @@ struct ContinuationFigures: Codable, Equatable {
   /// - Parameters:
   ///   - prompt: mono sound that is continued.
   ///   - rest: what follows it.
-  init(of rest: [Float], behind prompt: [Float], rate: Int) {
+  ///   - songTempo: the tempo of the prompt's song as it was composed, in beats per minute.
+  init(of rest: [Float], behind prompt: [Float], rate: Int, songTempo: Double? = nil) {
     tempo = Tempo.beatsPerMinute(of: rest, rate: rate)
     isSameTempo = Tempo.areSame(Tempo.beatsPerMinute(of: prompt, rate: rate), tempo)
+    isSongTempo = songTempo.map { [tempo] in Tempo.areSame($0, tempo) }
     chroma = Double(
       Chroma(of: prompt, rate: rate).similarity(to: Chroma(of: rest, rate: rate)))
     silence = Self.longestSilence(of: rest, rate: rate)

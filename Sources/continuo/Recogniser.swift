@@ -1,8 +1,8 @@
 // The outside judge: which groups of instruments sound in each second. No part of the generator.
 //
 // In: mono sound at the judge's rate. Out: a logit per second and group, and an embedding per second. The
-// network (log-mel frames, a few 1-D convolutions) is described in `recogniser.json`, its weights and mel matrix
-// lie in `recogniser.safetensors`. Source: ours, Training/recogniser.py.
+// network (log-mel frames, convolutions over bands and frames, then over frames alone) is described in `recogniser.json`,
+// its weights and mel matrix lie in `recogniser.safetensors`. Source: ours, Training/recogniser.py.
 
 import Audio
 import Engine
@@ -49,6 +49,7 @@ final class Recogniser {
       var window: Int
       var hop: Int
     }
+    /// A convolution over frames.
     struct Layer: Decodable {
       var tensor: String
       var input: Int
@@ -58,16 +59,68 @@ final class Recogniser {
       var dilation: Int
       var padding: Int
     }
+    /// A convolution over bands and frames; pairs are (bands, frames).
+    struct Plane: Decodable {
+      var tensor: String
+      var input: Int
+      var output: Int
+      var kernel: [Int]
+      var stride: [Int]
+      var padding: [Int]
+    }
     var samplingRate: Int
     var groups: [String]
     var frontEnd: FrontEnd
+    /// Absent in recognisers that look at frames alone.
+    var planes: [Plane]?
     var layers: [Layer]
   }
 
+  /// One convolution with ReLU; pairs are (bands, frames).
   private struct Layer {
-    var shape: Description.Layer
-    var weight: [Float]  // (output, input · kernel)
-    var bias: [Float]  // (output)
+    typealias Pair = (bands: Int, frames: Int)
+    var input: Int
+    var output: Int
+    var kernel: Pair
+    var stride: Pair
+    var padding: Pair
+    /// Over frames.
+    var dilation = 1
+    var weight: [Float] = []  // (output, input · kernel.bands · kernel.frames)
+    var bias: [Float] = []  // (output)
+
+    init(_ layer: Description.Layer) {
+      (input, output) = (layer.input, layer.output)
+      (kernel, stride, padding) = ((1, layer.kernel), (1, layer.stride), (0, layer.padding))
+      dilation = layer.dilation
+    }
+
+    /// Nil where a pair is none.
+    init?(_ plane: Description.Plane) {
+      func pair(_ values: [Int]) -> Pair? { values.count == 2 ? (values[0], values[1]) : nil }
+      guard let kernel = pair(plane.kernel), let stride = pair(plane.stride),
+        let padding = pair(plane.padding)
+      else { return nil }
+      (input, output) = (plane.input, plane.output)
+      (self.kernel, self.stride, self.padding) = (kernel, stride, padding)
+    }
+
+    /// Whether it can be computed at all.
+    var isSound: Bool {
+      let sizes = [
+        input, output, kernel.bands, kernel.frames, stride.bands, stride.frames, dilation,
+        padding.bands + 1, padding.frames + 1,
+      ]
+      return sizes.allSatisfy { (1...100_000).contains($0) }
+    }
+
+    /// What comes out of so many bands and frames; 0 or less where nothing does.
+    func size(of bands: Int, _ frames: Int) -> Pair {
+      (
+        (bands + 2 * padding.bands - kernel.bands) / stride.bands + 1,
+        (frames + 2 * padding.frames - dilation * (kernel.frames - 1) - 1) / stride.frames + 1
+      )
+    }
   }
 
   private let window: [Float]
@@ -76,6 +129,7 @@ final class Recogniser {
   private let bands: Int
   private let scale: [Float]
   private let shift: [Float]
+  private let planes: [Layer]
   private let layers: [Layer]
   private let readWeight: [Float]  // (G, E)
   private let readBias: [Float]
@@ -98,17 +152,32 @@ final class Recogniser {
     rate = note.samplingRate
     hop = note.frontEnd.hop
     let bins = note.frontEnd.window / 2 + 1
-    bands = note.layers[0].input
+    func tensors(_ layer: Layer, _ name: String, _ shape: [Int]) throws -> Layer {
+      var layer = layer
+      layer.weight = try store.tensor(name + ".weight", shape: shape).floats()
+      layer.bias = try store.tensor(name + ".bias", shape: [layer.output]).floats()
+      return layer
+    }
+    let described = (note.planes ?? []).map { ($0.tensor, Layer($0)) }
+    bands = described.isEmpty ? note.layers[0].input : store.tensors["mel"]?.shape.last ?? 0
+    guard note.frontEnd.window >= 2, note.frontEnd.window.isMultiple(of: 2),
+      note.frontEnd.hop > 0, note.samplingRate > 0,
+      Self.fit(described.map(\.1), note.layers.map(Layer.init), bands: bands)
+    else {
+      throw RecogniserError.unreadable(
+        folder: folder.path, reason: "its layers do not fit together")
+    }
     window = try store.tensor("window", shape: [note.frontEnd.window]).floats()
     mel = try store.tensor("mel", shape: [bins, bands]).floats()
     scale = try store.tensor("input.scale", shape: [bands]).floats()
     shift = try store.tensor("input.shift", shape: [bands]).floats()
-    layers = try note.layers.map { layer in
-      Layer(
-        shape: layer,
-        weight: try store.tensor(
-          layer.tensor + ".weight", shape: [layer.output, layer.input, layer.kernel]
-        ).floats(), bias: try store.tensor(layer.tensor + ".bias", shape: [layer.output]).floats())
+    planes = try described.compactMap { name, layer in
+      try layer.map {
+        try tensors($0, name, [$0.output, $0.input, $0.kernel.bands, $0.kernel.frames])
+      }
+    }
+    layers = try note.layers.map {
+      try tensors(Layer($0), $0.tensor, [$0.output, $0.input, $0.kernel])
     }
     embedding = note.layers[note.layers.count - 1].output
     readWeight = try store.tensor("read.weight", shape: [groups.count, embedding, 1]).floats()
@@ -116,19 +185,40 @@ final class Recogniser {
     transform = FourierTransform(length: note.frontEnd.window)
   }
 
+  /// Whether each layer takes what the one before it gives.
+  private static func fit(_ planes: [Layer?], _ layers: [Layer], bands: Int) -> Bool {
+    var (channels, bands) = (1, bands)
+    for plane in planes {
+      guard let plane, plane.isSound, plane.input == channels else { return false }
+      bands = plane.size(of: bands, 1).bands
+      channels = plane.output
+      guard bands > 0 else { return false }
+    }
+    channels *= bands
+    for layer in layers {
+      guard layer.isSound, layer.input == channels else { return false }
+      channels = layer.output
+    }
+    return true
+  }
+
   /// Listens to mono sound at `rate`; a last part shorter than a second is not judged.
   func hear(_ samples: [Float]) -> Hearing {
     var x = frontEnd(samples)  // (bands, frames)
     var frames = samples.count / hop
-    var channels = bands
-    for layer in layers {
-      x = convolve(x, channels: channels, frames: frames, layer)
-      frames =
-        (frames + 2 * layer.shape.padding - layer.shape.dilation * (layer.shape.kernel - 1) - 1)
-        / layer.shape.stride + 1
-      channels = layer.shape.output
+    var bands = bands
+    for plane in planes {
+      x = convolve(x, bands: bands, frames: frames, plane)
+      (bands, frames) = plane.size(of: bands, frames)
     }
-    let perSecond = Double(rate) / Double(hop) / Double(layers.reduce(1) { $0 * $1.shape.stride })
+    if let last = planes.last { x = Self.flattened(x, bands: bands, channels: last.output) }
+    for layer in layers {
+      x = convolve(x, bands: 1, frames: frames, layer)
+      frames = layer.size(of: 1, frames).frames
+    }
+    let channels = embedding
+    let stride = (planes + layers).reduce(1) { $0 * $1.stride.frames }
+    let perSecond = Double(rate) / Double(hop) / Double(stride)
     var hearing = Hearing(logits: [], embeddings: [])
     let seconds = Int(Double(frames) / perSecond)
     for second in 0..<seconds {
@@ -182,33 +272,50 @@ final class Recogniser {
     return energies
   }
 
-  /// One convolution with ReLU; x (channels, frames), padded with zeros.
-  private func convolve(_ x: [Float], channels: Int, frames: Int, _ layer: Layer) -> [Float] {
-    let shape = layer.shape
-    let weight = layer.weight
-    let outputs =
-      (frames + 2 * shape.padding - shape.dilation * (shape.kernel - 1) - 1) / shape.stride + 1
-    let depth = channels * shape.kernel
-    var columns = [Float](repeating: 0, count: depth * outputs)  // (channels · kernel, outputs)
-    for channel in 0..<channels {
-      for tap in 0..<shape.kernel {
-        let row = (channel * shape.kernel + tap) * outputs
-        for output in 0..<outputs {
-          let place = output * shape.stride + tap * shape.dilation - shape.padding
-          if place >= 0, place < frames { columns[row + output] = x[channel * frames + place] }
-        }
+  /// (bands, channels, frames) to (channels · bands, frames).
+  private static func flattened(_ x: [Float], bands: Int, channels: Int) -> [Float] {
+    let frames = x.count / (bands * channels)
+    return (0..<channels).flatMap { channel in
+      (0..<bands).flatMap { band -> ArraySlice<Float> in
+        let start = (band * channels + channel) * frames
+        return x[start..<start + frames]
       }
     }
-    var y = [Float](repeating: 0, count: shape.output * outputs)
-    do {
-      var target = y.mutableSpan
-      matrixProduct(
-        weight.span, columns.span, m: shape.output, n: outputs, k: depth, into: &target)
-    }
-    for channel in 0..<shape.output {
-      for output in 0..<outputs {
-        let index = channel * outputs + output
-        y[index] = max(y[index] + layer.bias[channel], 0)
+  }
+
+  /// One convolution with ReLU, padded with zeros: (bands, channels, frames) to the same of other sizes.
+  private func convolve(_ x: [Float], bands: Int, frames: Int, _ layer: Layer) -> [Float] {
+    let (outBands, outFrames) = layer.size(of: bands, frames)
+    guard outFrames > 0 else { return [] }
+    let taps = layer.kernel.bands * layer.kernel.frames
+    let depth = layer.input * taps
+    let block = layer.output * outFrames
+    let weight = layer.weight
+    var columns = [Float](repeating: 0, count: depth * outFrames)  // (channels · taps, outputs)
+    var y = [Float](repeating: 0, count: outBands * block)
+    var part = [Float](repeating: 0, count: block)
+    for outBand in 0..<outBands {
+      for row in 0..<depth {
+        let (channel, tap) = (row / taps, row % taps)
+        let band =
+          outBand * layer.stride.bands + tap / layer.kernel.frames - layer.padding.bands
+        let first = tap % layer.kernel.frames * layer.dilation - layer.padding.frames
+        let start = (band * layer.input + channel) * frames
+        for output in 0..<outFrames {
+          let frame = first + output * layer.stride.frames
+          let isInside = band >= 0 && band < bands && frame >= 0 && frame < frames
+          columns[row * outFrames + output] = isInside ? x[start + frame] : 0
+        }
+      }
+      do {
+        var target = part.mutableSpan
+        matrixProduct(
+          weight.span, columns.span, m: layer.output, n: outFrames, k: depth, into: &target)
+      }
+      for channel in 0..<layer.output {
+        for place in channel * outFrames..<(channel + 1) * outFrames {
+          y[outBand * block + place] = max(part[place] + layer.bias[channel], 0)
+        }
       }
     }
     return y

@@ -1,9 +1,11 @@
-"""Trains the recogniser: `python -m Training.train_recogniser --work DIR --minutes 20 [--house HOUSE] --out DIR [--resume]`.
+"""Trains the recogniser: `python -m Training.train_recogniser --work DIR --minutes 75 [--house HOUSE] --out DIR [--resume]`.
 
-Every fourth batch has some of its windows as the codec gives them back, decoded from the codes of tokenise.py, with a random level and equaliser on all of it. A second counts as
-"sounds" when the group's stem is above the threshold in at least 8 of its 50 frames; seconds with 1 to 7 are left out.
+Every fourth batch has half of its windows as the codec gives them back, decoded from the codes of tokenise.py, with a random level and equaliser on all of it. A second counts as
+"sounds" when the group's stem is above the threshold in at least 8 of its 50 frames; seconds with 1 to 7 are left out. What is exported is an average of the last updates
+(0.998 of the old, 0.002 of the new at each). Every 200 updates: accuracy on validation songs; at the end on test songs.
 """
 import argparse
+import copy
 import math
 import os
 import time
@@ -18,6 +20,8 @@ from .recogniser import Recogniser, export
 from .tokenise import codes_array, load_codec, plain_weights
 
 SECONDS, FEW, ENOUGH = 4, 1, 8
+AVERAGE = 0.998
+BANK, FRESH = 384, 3       # windows through the codec that are kept for later batches; how many new ones each time
 EDGE = 25       # steps on both sides of a window that are decoded with it and thrown away
 
 
@@ -41,79 +45,120 @@ def through(codec, codes, places):
 
 def accuracy(model, audio, activity):
     """Share of right seconds per group [5]."""
-    model.eval()
     with torch.no_grad():
         said = (torch.cat([model(a) for a in audio.split(16)]) > 0).float()
     target, mask = truth(activity)
-    model.train()
     return (((said == target) * mask).sum((0, 1)) / mask.sum((0, 1))).numpy()
+
+
+class Bank:
+    """Windows as the codec gives them back: a few new ones each time, the rest from before. audio [n, samples], activity [n, steps, 5]."""
+
+    def __init__(self, codec, codes, coded, windows):
+        self.codec, self.codes, self.coded, self.windows = codec, codes, coded, windows
+        self.audio, self.activity, self.rng = [], [], np.random.default_rng(windows.rng.integers(1 << 30))
+
+    def draw(self, n):
+        new = n if not self.audio else FRESH
+        _, activity = self.windows.draw(new)
+        known = [k for k, (song, _) in enumerate(self.windows.places) if self.coded[song]]
+        for k, audio in zip(known, through(self.codec, self.codes, [self.windows.places[k] for k in known]) if known else []):
+            self.audio.append(audio)
+            self.activity.append(activity[k])
+        del self.audio[:-BANK], self.activity[:-BANK]
+        some = self.rng.permutation(len(self.audio))[:n]
+        return torch.stack([self.audio[k] for k in some]), torch.stack([self.activity[k] for k in some])
+
+
+class Held:
+    """Windows of a split that is not trained on, as given and through the codec."""
+
+    def __init__(self, work, split, n, codec):
+        windows = Windows(work, split, SECONDS * 50, seed=8)
+        audio, self.activity = windows.draw(n)
+        self.audio = audio[:, 0]
+        codes, coded = codes_array(work, split)
+        self.known = [k for k, (song, _) in enumerate(windows.places) if coded[song]]
+        self.coded = through(codec, codes, [windows.places[k] for k in self.known]) if codec and self.known else None
+
+    def figures(self, model):
+        out = dict(clean=dict(zip(GROUPS, accuracy(model, self.audio, self.activity).round(4).tolist())))
+        if self.coded is not None:
+            out["through_codec"] = dict(zip(GROUPS, accuracy(model, self.coded, self.activity[self.known]).round(4).tolist()))
+        return out
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     workspace.add_option(parser)
-    parser.add_argument("--minutes", type=float, default=20)
+    parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--house", help="exported model whose codec to use; codec.pt of the work folder when absent")
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=24)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start; it falls to a fiftieth")
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--out", help="folder of recogniser.safetensors and recogniser.json")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(4)
     model = Recogniser()
+    average = copy.deepcopy(model).eval().requires_grad_(False)
     codec = plain_weights(load_codec(options.work, options.house)) if options.house or os.path.exists(os.path.join(options.work, "codec.pt")) else None
     codes, coded = codes_array(options.work, "train")
-    optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, weight_decay=1e-3)
     path, step, spent = os.path.join(options.work, "recogniser.pt"), 0, 0.0
     if options.resume and os.path.exists(path):
         kept = torch.load(path, weights_only=True)
-        model.load_state_dict(kept["model"])
+        model.load_state_dict(kept["training"])
+        average.load_state_dict(kept["model"])
         optimiser.load_state_dict(kept["optimiser"])
         step, spent = kept["step"], kept["spent"]
+    first = step
     data = Windows(options.work, "train", SECONDS * 50, seed=step + 7)
-    windows = Windows(options.work, "test", SECONDS * 50, seed=8)
-    held = windows.draw(160)
-    test_codes, test_coded = codes_array(options.work, "test")
-    known = [n for n, (song, _) in enumerate(windows.places) if test_coded[song]]
-    held_codec = through(codec, test_codes, [windows.places[n] for n in known]) if codec and known else None
-    begin, budget = time.time() - spent, options.minutes * 60
+    bank = Bank(codec, codes, coded, Windows(options.work, "train", SECONDS * 50, seed=step + 9)) if codec is not None and coded.any() else None
+    validation = Held(options.work, "validation", 160, codec)
+    begin, budget, saved, losses = time.time() - spent, options.minutes * 60, time.time(), []
     model.train()
 
-    def report():
-        figures = dict(clean=dict(zip(GROUPS, accuracy(model, held[0][:, 0], held[1]).round(4).tolist())))
-        if held_codec is not None:
-            figures["through_codec"] = dict(zip(GROUPS, accuracy(model, held_codec, held[1][known]).round(4).tolist()))
-        return figures
+    def save():
+        torch.save(dict(model=average.state_dict(), training=model.state_dict(), optimiser=optimiser.state_dict(), step=step, spent=time.time() - begin), path + ".part")
+        os.replace(path + ".part", path)
 
     while (now := time.time() - begin) < budget:
         for group in optimiser.param_groups:
-            group["lr"] = 2e-3 * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget)))
+            group["lr"] = options.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget))) * min(1, (step - first + 1) / 100)
         audio, activity = data.draw(options.batch)
         audio = audio[:, 0]
-        if codec is not None and step % 4 == 3:
-            heard = [n for n, (song, _) in enumerate(data.places) if coded[song]][:options.batch // 2]
-            if heard:
-                audio[heard] = through(codec, codes, [data.places[n] for n in heard])
+        if bank is not None and step % 4 == 3:
+            audio[:options.batch // 2], activity[:options.batch // 2] = bank.draw(options.batch // 2)
         audio = audio * 10 ** (torch.empty(len(audio), 1).uniform_(-8, 4) / 20)
         tilt = torch.empty(len(audio), 1).uniform_(-0.35, 0.35)
         audio = audio + tilt * torch.nn.functional.pad(audio, (1, 0))[:, :-1]
         target, mask = truth(activity)
-        logits = model(audio)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(audio).float()
         loss = (torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * mask).sum() / mask.sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         step += 1
+        losses.append(loss.item())
+        with torch.no_grad():
+            keep = min(AVERAGE, (step + 1) / (step + 10))
+            for old, new in zip(average.state_dict().values(), model.state_dict().values()):
+                old.lerp_(new, 1 - keep) if old.is_floating_point() else old.copy_(new)
         if step % 200 == 0:
-            print(step, f"{time.time() - begin:.0f} s", round(loss.item(), 4), report(), flush=True)
+            print(step, f"{time.time() - begin:.0f} s", round(sum(losses) / len(losses), 4), validation.figures(average), flush=True)
+            losses = []
             data.refresh()
-            torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), step=step, spent=time.time() - begin), path)
-    torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), step=step, spent=time.time() - begin), path)
-    figures = report()
+        if time.time() - saved > 120:
+            save()
+            saved = time.time()
+    save()
+    figures = dict(validation=validation.figures(average), test=Held(options.work, "test", 160, codec).figures(average))
     print(step, figures, flush=True)
     if options.out:
-        export(model, options.out, figures)
+        export(average, options.out, figures)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,14 @@ from safetensors.torch import load_file
 from Training import recogniser
 
 recogniser.WINDOW, recogniser.BANDS, recogniser.HIDDEN = 256, 8, 4
-recogniser.LAYERS = ((8, 6, 5, 1, 1), (6, 6, 5, 2, 1), (6, 7, 5, 2, 1), (7, 4, 5, 1, 2))
+recogniser.PLANES = ((1, 3, (5, 3), (2, 1)), (3, 4, (3, 3), (2, 2)), (4, 4, (3, 1), (1, 1)))
+recogniser.LAYERS = ((8, 6, 5, 1, 1), (6, 7, 5, 2, 1), (7, 4, 5, 1, 2))
 torch.manual_seed(3)
 model = recogniser.Recogniser().eval()
-for norm in model.norms:
+for norm in [*model.plane_norms, *model.norms]:
     norm.running_mean.normal_(0, 0.1); norm.running_var.uniform_(0.5, 1.5)
 model.input_norm.running_mean.normal_(-5, 1); model.input_norm.running_var.uniform_(2, 6)
-for convolution in model.convolutions:
+for convolution in [*model.planes, *model.convolutions]:
     convolution.weight.data.mul_(3)
 recogniser.export(model, sys.argv[1], {})
 seconds = 3
@@ -22,7 +23,10 @@ audio = (0.3 * torch.sin(2 * torch.pi * (200 + 300 * time) * time) + 0.1 * torch
 # The exported network, as recogniser.json describes it.
 t = {k: v.float() for k, v in load_file(os.path.join(sys.argv[1], "recogniser.safetensors")).items()}
 with torch.no_grad():
-    x = recogniser.front_end(audio[None], t["mel"], t["window"]) * t["input.scale"][:, None] + t["input.shift"][:, None]
+    x = (recogniser.front_end(audio[None], t["mel"], t["window"]) * t["input.scale"][:, None] + t["input.shift"][:, None])[:, None]
+    for n, (_, _, kernel, stride) in enumerate(recogniser.PLANES):
+        x = torch.relu(torch.nn.functional.conv2d(x, t[f"plane.{n}.weight"], t[f"plane.{n}.bias"], stride=stride, padding=(kernel[0] // 2, kernel[1] // 2)))
+    x = x.flatten(1, 2)
     for n, (_, _, kernel, stride, dilation) in enumerate(recogniser.LAYERS):
         x = torch.relu(torch.nn.functional.conv1d(x, t[f"convolution.{n}.weight"], t[f"convolution.{n}.bias"], stride=stride, dilation=dilation, padding=dilation * (kernel - 1) // 2))
     y = torch.nn.functional.conv1d(x, t["read.weight"], t["read.bias"])
