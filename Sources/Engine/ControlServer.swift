@@ -103,6 +103,11 @@ package final class ControlServer {
     _ = try store(address, value, sender: nil, received: received)
   }
 
+  /// Gives a value another initial setting than the table's, and sets it; the host knows.
+  func begin(_ address: String, with value: OSCValue) throws {
+    try parameters.begin(address, with: value)
+  }
+
   /// Sets a value whose meaning the host has taken in already; subscribers are told.
   package func setQuietly(_ address: String, _ value: OSCValue) throws {
     let setting = try parameters.set(address, value)

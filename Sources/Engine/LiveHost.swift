@@ -83,6 +83,21 @@ package final class LiveHost: ControlHost {
       name: options.modelName, config: model.config.decoder, folder: model.folder)
     midi = MIDIMap(contentsOf: options.folders.midiMap)
     server.host = self
+    takeModelSampling()
+  }
+
+  /// Begins with the recall that the model asks for.
+  private func takeModelSampling() {
+    let recall = model.sampling.recall
+    guard recall != 0 else { return }
+    let (address, value) = ("/sampling/recall", OSCValue.float(recall))
+    do {
+      try server.begin(address, with: value)
+      if let control = MusicControl(address: address, value: value) { send(.music(control)) }
+      commit()
+    } catch {
+      say(explanation(of: error))
+    }
   }
 
   // MARK: ControlHost

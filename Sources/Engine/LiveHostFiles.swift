@@ -169,7 +169,7 @@ extension LiveHost {
   private func bringBack(_ values: [(address: String, value: OSCValue)]) {
     let kept = Set(values.map(\.address))
     for (address, _) in server.parameters.saved where !kept.contains(address) {
-      if let initial = AddressTable.byAddress[address]?.row.initial {
+      if let initial = server.parameters.initial(address) {
         try? server.set(address, initial, received: 0)
       }
     }

@@ -11,13 +11,23 @@ package struct Setting: Equatable, Sendable {
 /// All values by concrete address.
 package struct ParameterStore: Sendable {
   private var values: [String: OSCValue]
+  private var initials: [String: OSCValue] = [:]
 
   /// Every value at its initial setting.
   package init() {
-    values = [:]
     for (address, entry) in AddressTable.byAddress {
-      if let initial = entry.row.initial { values[address] = initial }
+      if let initial = entry.row.initial { initials[address] = initial }
     }
+    values = initials
+  }
+
+  /// What the value at `address` is at first: the table's, or what `begin` said.
+  package func initial(_ address: String) -> OSCValue? { initials[address] }
+
+  /// Gives a value another initial setting than the table's, and sets it.
+  /// - Throws: what `set` throws.
+  package mutating func begin(_ address: String, with value: OSCValue) throws {
+    initials[address] = try set(address, value).value
   }
 
   /// The value at `address`, or nil when it holds none.
@@ -32,7 +42,8 @@ package struct ParameterStore: Sendable {
   /// Values that differ from their initial setting and are to be kept, sorted by address.
   package var saved: [(address: String, value: OSCValue)] {
     values.compactMap { address, value in
-      guard let row = AddressTable.byAddress[address]?.row, row.isSaved, row.initial != value
+      guard let row = AddressTable.byAddress[address]?.row, row.isSaved,
+        initials[address] != value
       else { return nil }
       return (address, value)
     }.sorted { $0.0 < $1.0 }

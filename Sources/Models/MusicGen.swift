@@ -7,6 +7,8 @@ package import Kernels
 package final class MusicGen: Sendable {
   package let folder: URL
   package let config: MusicGenConfig
+  /// How its music is drawn where nobody says otherwise.
+  package let sampling: ModelSampling
   package let languageModel: LanguageModel
   package let textEncoder: TextEncoder
   /// The codec, which is mono also in stereo models: each channel is coded by itself.
@@ -26,13 +28,14 @@ package final class MusicGen: Sendable {
   ///   - cache: where prepared weights are kept.
   ///   - pool: the threads that convert and check.
   ///   - progress: called while converting with the share that is done, 0 … 1.
-  /// - Throws: `ModelError`, `SafetensorsError`, `EnCodecError`.
+  /// - Throws: `ModelError`, `ModelSamplingError`, `SafetensorsError`, `EnCodecError`.
   package init(
     folder: URL, weights: WeightFormat = .f32, cache: WeightCache = WeightCache(),
     pool: ComputePool? = nil, progress: (Double) -> Void = { _ in }
   ) throws {
     self.folder = folder
     config = try MusicGenConfig(folder: folder)
+    sampling = try ModelSampling(folder: folder)
     tensors = try TensorStore(directory: folder)
     if weights == .f32 {
       languageModel = try LanguageModel(config: config.decoder, store: tensors)

@@ -49,7 +49,8 @@ struct EvaluateHouseCommand: ParsableCommand {
   @Option(help: "Sampling temperature, from 0 (always the likeliest).") var temperature: Float = 1
   @Option(name: .customLong("top-k"), help: "How many of the likeliest codes are drawn from.")
   var topK = 250
-  @Option(help: "How strongly the prompt comes back; see “continuo render”.") var recall: Float = 0
+  @Option(help: "How strongly the prompt comes back; default: the model's; see “continuo render”.")
+  var recall: Float?
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(
@@ -79,13 +80,15 @@ struct EvaluateHouseCommand: ParsableCommand {
     guard guidance.isFinite, (1...10).contains(guidance) else {
       throw CommandError.badValue(option: "--guidance", value: "\(guidance)", expected: "1 to 10")
     }
+    guard recall.map(ModelSampling.recalls.contains) ?? true else {
+      throw CommandError.badValue(
+        option: "--recall", value: "\(recall ?? 0)", expected: "0 to 20 nats")
+    }
     guard (0.0...10).contains(temperature), topK >= 0 else {
       throw CommandError.badValue(
         option: "--temperature or --top-k", value: "\(temperature), \(topK)",
         expected: "a temperature of 0 to 10, a top k from 1 (0: all codes)")
     }
-    let sampling = SamplingSettings(
-      temperature: temperature, topK: topK, guidance: guidance, recall: recall)
     if audio != nil, !catalogue.isEmpty {
       throw CommandError.clash(what: "--audio and --catalogue", remedy: "give one of them")
     }
@@ -101,6 +104,9 @@ struct EvaluateHouseCommand: ParsableCommand {
         what: "the judge hears \(judge.rate) frames per second, the model makes "
           + "\(loaded.model.config.sampleRate)", remedy: "give a judge of the model's rate")
     }
+    let recall = recall ?? loaded.model.sampling.recall
+    let sampling = SamplingSettings(
+      temperature: temperature, topK: topK, guidance: guidance, recall: recall)
     let rate = Double(loaded.model.stepsPerSecond)
     let promptSteps = Int((promptSeconds * rate).rounded())
     let steps = Int((seconds * rate).rounded())

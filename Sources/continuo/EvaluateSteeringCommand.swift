@@ -71,6 +71,8 @@ struct EvaluateSteeringCommand: ParsableCommand {
   @Option(help: "Clips of every cell that are written to --out/listening, at -12 LUFS.")
   var listen = 0
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
+  @Option(help: "How strongly the prompt comes back; default: the model's; see “continuo render”.")
+  var recall: Float?
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(help: "The folder for cells and reports.") var out: String
   @Option(help: "Another name for the reports in --out than “report”.") var report = "report"
@@ -89,7 +91,12 @@ struct EvaluateSteeringCommand: ParsableCommand {
       throw CommandError.badValue(
         option: "--report", value: report, expected: "a plain name, such as continuation")
     }
+    guard recall.map(ModelSampling.recalls.contains) ?? true else {
+      throw CommandError.badValue(
+        option: "--recall", value: "\(recall ?? 0)", expected: "0 to 20 nats")
+    }
     let loaded = try machine.load(weights: weights)
+    let recall = recall ?? loaded.model.sampling.recall
     let judge = try Recogniser(
       folder: recogniser.map { URL(fileURLWithPath: $0) }
         ?? HouseModel.resources.appendingPathComponent("recogniser"))
@@ -138,9 +145,9 @@ struct EvaluateSteeringCommand: ParsableCommand {
     try? FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     let runner = EvaluationRunner(
       model: loaded.model, knobs: knobs, songs: songs, judge: judge, folder: folder,
-      settings: SamplingSettings(guidance: guidance),
+      settings: SamplingSettings(guidance: guidance, recall: recall),
       fingerprint: loaded.reader.fingerprint + judge.digest
-        + (weights == .f32 ? "" : weights.rawValue),
+        + (weights == .f32 ? "" : weights.rawValue) + (recall == 0 ? "" : "recall \(recall)"),
       teacher: teacher, pool: loaded.pool)
     runner.listening = listen
     let suites = suite.isEmpty ? [.dose, .continuation, .removal] : suite

@@ -138,10 +138,11 @@ final class EvaluationRunner {
       let words = text(plan, prompts[index])
       var own = settings
       own.seed = plan.seed &* 1_000_003 &+ UInt64(index)
+      let prompt = plan.start == .nothing ? [] : prompts[index].codes
       let generator = CodeGenerator(
-        model: model.languageModel, prompt: plan.start == .nothing ? [] : prompts[index].codes,
+        model: model.languageModel, prompt: prompt,
         text: words.isEmpty ? nil : try model.textContext(words, pool: pool), settings: own,
-        steering: steering, pool: pool)
+        theme: own.recall == 0 ? [] : model.pulse.theme(of: prompt), steering: steering, pool: pool)
       for slot in plan.targets.indices {
         steering.settings[slot].start = generator.nextStep
         steering.settings[slot].decaySteps = steps

@@ -65,8 +65,8 @@ struct RenderCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help:
-      "How strongly the last bars of the prompt come back, in nats, 0 to 20; 12 keeps the pulse.")
-  var recall: Float = 0
+      "How strongly the last bars of the prompt come back, in nats, 0 to 20; default: the model's, 12 for house.")
+  var recall: Float?
   @Option(
     help:
       "How weights are kept in memory: f32, bf16, int8 or int4 (default: int8, or the take's own).")
@@ -192,7 +192,7 @@ struct RenderCommand: ParsableCommand {
       keepsPrompt: !withoutPrompt,
       settings: SamplingSettings(
         temperature: temperature, topK: topK, topP: topP, guidance: guidance,
-        recall: recall, seed: seed ?? UInt64.random(in: 0..<1 << 32)),
+        recall: try recall ?? ModelSampling(folder: location.folder).recall, seed: seed ?? UInt64.random(in: 0..<1 << 32)),
       weights: weights ?? .standard,
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
       out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },
@@ -204,7 +204,7 @@ struct RenderCommand: ParsableCommand {
     try number("--seconds", seconds, 0.02...3600, " seconds")
     try number("--prompt-seconds", promptSeconds, 0.1...3600, " seconds")
     try number("--temperature", Double(temperature), 0...100, "")
-    try number("--recall", Double(recall), 0...20, "")
+    if let recall { try number("--recall", Double(recall), 0...20, "") }
     try number("--top-k", Double(topK), 0...1_000_000, "")
     try number("--top-p", Double(topP), 0.000001...1, "")
     try number("--guidance", Double(guidance), 0...100, "")
