@@ -29,6 +29,8 @@ package final class CodeGenerator {
   /// What `settings.recall` leans on, over and over from the prompt's end on: codes (frames, K); empty for nothing.
   package let theme: [Int32]
 
+  private var themeFrames: Int { theme.count / pattern.codebooks }
+
   /// Frames of the prompt.
   package let promptFrames: Int
   /// The next step to be drawn. The first is 1 + promptFrames.
@@ -138,7 +140,7 @@ package final class CodeGenerator {
 
   /// Gives up the codes of frames before `frame`, as far as no window needs them any more.
   package func forget(framesBefore frame: Int) {
-    let needed = nextStep - 2 - pattern.longestDelay - plan.length
+    let needed = nextStep - 2 - pattern.longestDelay - max(plan.length, themeFrames)
     let first = min(frame, needed)
     guard first > firstFrame else { return }
     kept.removeFirst((first - firstFrame) * pattern.codebooks)
@@ -287,16 +289,24 @@ package final class CodeGenerator {
   }
 
   /// Makes the theme's code at the place of `frame` likelier: in the first codebook (of each channel), which carries the
-  /// pulse and the harmony, while the finer ones stay free. A function of the frame alone, so rolling back needs no care.
+  /// pulse and the harmony, while the finer ones stay free.
+  ///
+  /// A theme lacks what a knob is to add, so recall gives way to knobs: it has the share 1 − g while they push, and as
+  /// long as one is on it brings back what was played the last time round instead, as an overdubbing looper does, with
+  /// what came in since. A function of the codes and of the steering's state, so rolling back needs no care.
   /// Source: ours.
   private func recall(_ book: Int, _ frame: Int) {
     guard settings.recall != 0, book < pattern.channels, !theme.isEmpty else { return }
-    let place = (frame - promptFrames) % (theme.count / pattern.codebooks)
-    let code = Int(theme[place * pattern.codebooks + book])
+    let (K, length) = (pattern.codebooks, themeFrames)
+    let push = steering?.push
+    let code =
+      push == nil
+      ? theme[(frame - promptFrames) % length * K + book]
+      : kept[(max(frame - length, firstFrame) - firstFrame) * K + book]
     guard code >= 0, code < model.config.cardinality else { return }
     // The buffer is a member of this object, which outlives the call.
     var logits = unsafe guided.heldMutableSpan(0..<model.config.cardinality)
-    logits[code] += settings.recall
+    logits[Int(code)] += settings.recall * (1 - (push ?? 0))
   }
 
   /// Puts the logits of `book`, guided when there are two branches, into `guided`.

@@ -213,6 +213,15 @@ package final class Steering: @unchecked Sendable {
     }
   }
 
+  /// The largest g (0 … 1) of the slots that are on; nil while all are at rest.
+  package var push: Float? {
+    var largest: Float?
+    for slot in 0..<Self.slotCount where state.slots[slot].origin >= 0 {
+      largest = max(largest ?? 0, min(max(state.slots[slot].gain, 0), 1))
+    }
+    return largest
+  }
+
   /// Whether the monitors of a slot are read at the present step.
   package func isRead(slot: Int) -> Bool {
     readsIdle || settings[slot].strength != 0 || state.slots[slot].strength != 0

@@ -9,6 +9,7 @@ import Testing
 @Suite(.serialized) struct LiveHostTests {
   @Test func valuesReachTheEngineOfAPacketTogether() throws {
     let desk = try LiveDesk()
+    _ = desk.commands()  // What the model asks for.
     desk.send("/knob/2/strength", [.float(1.5)])
     desk.send("/knob/3/norm", [.float(0.75)])
     desk.send("/sampling/top_k", [.int(12)])
@@ -165,6 +166,24 @@ import Testing
     #expect(LiveHost.share(of: "/knob/1/mute", in: store) == 0)
     #expect(LiveHost.value(at: 1, of: "/knob/1/strength") == .double(2))
     #expect(LiveHost.value(at: 0.5, of: "/knob/1/period") == .double(50.5))
+  }
+
+  @Test func musicBeginsWithTheRecallThatTheModelAsksFor() throws {
+    let desk = try LiveDesk()
+    let changes = desk.commands().compactMap {
+      if case .music(let control) = $0 { control } else { nil }
+    }
+    #expect(changes.map(\.target) == [.recall] && changes.map(\.value) == [12])
+    #expect(desk.server.parameters["/sampling/recall"] == .float(12))
+    #expect(desk.server.parameters.saved.isEmpty, "what is as at first is not kept")
+    desk.send("/sampling/recall", [.float(0)])
+    #expect(desk.turns { !desk.server.parameters.saved.isEmpty })
+    #expect(desk.server.parameters.saved.map(\.value) == [.float(0)])
+    // A state that says nothing of it brings back what the model asks for.
+    let state = desk.folder.file("empty.json")
+    try StateFile.save([], to: state)
+    try desk.host.loadState(state)
+    #expect(desk.server.parameters["/sampling/recall"] == .float(12))
   }
 
   @Test func onlyWhoMayEndsTheProgram() throws {

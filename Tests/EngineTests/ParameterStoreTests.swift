@@ -11,6 +11,18 @@ import Testing
     #expect(try store.set("/knob/1/period", .float(2.6)).value == .int(3))
   }
 
+  @Test func aValueMayBeginElsewhereThanInTheTable() throws {
+    var store = ParameterStore()
+    #expect(store.initial("/sampling/recall") == .float(0))
+    try store.begin("/sampling/recall", with: .float(30))
+    #expect(store.initial("/sampling/recall") == .float(20), "within its range")
+    #expect(store["/sampling/recall"] == .float(20) && store.saved.isEmpty)
+    _ = try store.set("/sampling/recall", .float(0))
+    #expect(store.saved.map(\.address) == ["/sampling/recall"])
+    #expect(throws: ControlError.self) { try store.begin("/sampling/none", with: .float(1)) }
+    #expect(throws: ControlError.self) { try store.begin("/sampling/recall", with: .string("x")) }
+  }
+
   @Test func outOfRangeIsClampedAndSaid() throws {
     var store = ParameterStore()
     #expect(

@@ -290,6 +290,47 @@ struct SteeringTests {
       projections: model.layers.map(\.attentionOutput), pool: ComputePool())
   }
 
+  @Test("recall gives way while a knob pushes, then keeps what came in, and brings the theme back at rest")
+  func recall() throws {
+    let model = try randomLanguageModel()
+    let K = model.config.codebooks
+    var random = TestRandom(seed: 41)
+    let prompt = (0..<20 * K).map { _ in
+      Int32.random(in: 0..<Int32(model.config.cardinality), using: &random)
+    }
+    let theme = Array(prompt.suffix(8 * K))
+    func generator(recall: Float) -> CodeGenerator {
+      let steering = Steering(layers: model.config.layers, width: model.config.hidden)
+      steering.place(modelDirection(model, seed: 5), slot: 1)
+      steering.settings[1].strength = 1
+      steering.settings[1].method = .iti
+      return CodeGenerator(
+        model: model, prompt: prompt, settings: SamplingSettings(topK: 0, recall: recall, seed: 4),
+        theme: theme, steering: steering, pool: ComputePool())
+    }
+    func play(_ generator: CodeGenerator, to frame: Int) -> [Int32] {
+      while generator.nextStep <= frame { generator.step() }
+      return generator.codes(0..<generator.wholeFrames)
+    }
+    let (plain, recalled) = (generator(recall: 0), generator(recall: 1000))
+    #expect(recalled.steering?.push == nil, "nothing was decided yet")
+    // It pushes with all its weight: as without recall.
+    #expect(play(plain, to: 50) == play(recalled, to: 50))
+    #expect(recalled.steering?.push == 1)
+    // It is on and has no need to push: the round before, which no theme gave.
+    recalled.steering?.settings[1].method = .itiDecay
+    recalled.steering?.settings[1].decaySteps = 1
+    var codes = play(recalled, to: 90)
+    #expect(recalled.steering?.push == 0)
+    func isLast(_ frame: Int) -> Bool { codes[frame * K] == codes[(frame - 8) * K] }
+    func isTheme(_ frame: Int) -> Bool { codes[frame * K] == theme[(frame - 20) % 8 * K] }
+    #expect((50..<80).allSatisfy(isLast) && !(50..<80).allSatisfy(isTheme))
+    // At rest the theme is the prompt's.
+    recalled.steering?.settings[1].strength = 0
+    codes = play(recalled, to: 130)
+    #expect(recalled.steering?.push == nil && (90..<120).allSatisfy(isTheme))
+  }
+
   private func codes(_ model: LanguageModel, _ steering: Steering?, detour: Bool = false) -> [Int32]
   {
     let generator = CodeGenerator(
