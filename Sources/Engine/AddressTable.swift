@@ -138,7 +138,7 @@ package enum AddressTable {
       "/sampling/guidance", .float(1...10), .float(3), "Weight of the text, when there is one."),
     .value(
       "/sampling/recall", .float(0...20), .float(0),
-      "Nats that the first codes of the prompt's last bars are likelier by, over and over; the house model begins with 12, which keeps the pulse."
+      "Nats that the first codes of the prompt's last bars are likelier by, over and over, fewer while a knob pushes; the house model asks for 12, which keeps the pulse."
     ),
     .value(
       "/sampling/seed", .int(0 ... .max), .int(0),

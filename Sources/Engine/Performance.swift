@@ -29,9 +29,7 @@ package struct Instrument: Sendable {
   /// Samples per frame.
   package var hop: Int { codec.hop }
   /// Hears what of a prompt comes round again.
-  package var pulse: Pulse {
-    Pulse(quantiser: codec.quantiser, codebooks: codebooks, channels: channels)
-  }
+  package var pulse: Pulse { Pulse(codec: codec, config: languageModel.config) }
   /// Frames per second.
   package var framesPerSecond: Float { Float(sampleRate) / Float(hop) }
 }

@@ -80,10 +80,7 @@ package final class MusicGen: Sendable {
   package var booksPerChannel: Int { config.decoder.codebooks / channels }
 
   /// Hears after how many frames codes come round again.
-  package var pulse: Pulse {
-    Pulse(
-      quantiser: codec.quantiser, codebooks: config.decoder.codebooks, channels: channels)
-  }
+  package var pulse: Pulse { Pulse(codec: codec, config: config.decoder) }
 
   /// Codes (frames, K) of audio at the model's rate.
   ///

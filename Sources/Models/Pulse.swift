@@ -46,6 +46,12 @@ package struct Pulse: Sendable {
     self.channels = channels
   }
 
+  /// That of a codec's codes as a language model orders them.
+  package init(codec: EnCodec, config: LanguageModelConfig) {
+    self.init(
+      quantiser: codec.quantiser, codebooks: config.codebooks, channels: config.audioChannels)
+  }
+
   /// The last frames of a prompt, as many as come round again: one bar or some, as a player's looper would keep them.
   /// - Parameter codes: (frames, K).
   /// - Returns: codes (frames, K), 2 to 8 s (less of a prompt below 4 s); empty of less than 3 s, and where nothing comes round.

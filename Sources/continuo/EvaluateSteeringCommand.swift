@@ -71,8 +71,11 @@ struct EvaluateSteeringCommand: ParsableCommand {
   @Option(help: "Clips of every cell that are written to --out/listening, at -12 LUFS.")
   var listen = 0
   @Option(help: "Classifier-free guidance with text.") var guidance: Float = 3
-  @Option(help: "How strongly the prompt comes back; default: the model's; see “continuo render”.")
-  var recall: Float?
+  @Option(
+    help: """
+      How strongly the prompt comes back, in nats, see “continuo render”; 0, whatever the model asks for, compares \
+      methods as the paper does.
+      """) var recall: Float = 0
   @Option(help: "Chooses the random numbers.") var seed: UInt64 = 1
   @Option(help: "The folder for cells and reports.") var out: String
   @Option(help: "Another name for the reports in --out than “report”.") var report = "report"
@@ -91,12 +94,10 @@ struct EvaluateSteeringCommand: ParsableCommand {
       throw CommandError.badValue(
         option: "--report", value: report, expected: "a plain name, such as continuation")
     }
-    guard recall.map(ModelSampling.recalls.contains) ?? true else {
-      throw CommandError.badValue(
-        option: "--recall", value: "\(recall ?? 0)", expected: "0 to 20 nats")
+    guard ModelSampling.recalls.contains(recall) else {
+      throw CommandError.badValue(option: "--recall", value: "\(recall)", expected: "0 to 20 nats")
     }
     let loaded = try machine.load(weights: weights)
-    let recall = recall ?? loaded.model.sampling.recall
     let judge = try Recogniser(
       folder: recogniser.map { URL(fileURLWithPath: $0) }
         ?? HouseModel.resources.appendingPathComponent("recogniser"))

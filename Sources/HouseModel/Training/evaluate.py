@@ -27,7 +27,7 @@ from .linear_probe import accuracy_table
 from .note import GROUPS
 from .recogniser import Recogniser
 from .train_lm import book_losses, conditioned
-from .train_recogniser import accuracy, through
+from .train_recogniser import Held
 from .windows import CodeWindows, delay
 
 
@@ -208,9 +208,8 @@ def text_part(model, options):
 def recogniser_part(model, options):
     heard = Recogniser()
     heard.load_state_dict(torch.load(os.path.join(options.work, "recogniser.pt"), weights_only=True)["model"])
-    audio, activity = Windows(options.work, "test", 200, seed=71).draw(options.songs)
-    coded = torch.cat([through(model.audio_encoder, a[:, 0]) for a in audio.split(8)])
-    return dict(clean=dict(zip(GROUPS, accuracy(heard, audio[:, 0], activity).tolist())), through_codec=dict(zip(GROUPS, accuracy(heard, coded, activity).tolist())))
+    heard.eval()
+    return Held(options.work, "test", options.songs, model.audio_encoder).figures(heard)
 
 
 PARTS = dict(codec=codec_part, language=language_part, heads=heads_part, recogniser=recogniser_part, continuation=continuation_part, text=text_part)

@@ -1,6 +1,6 @@
 """Trains the recogniser: `python -m Training.train_recogniser --work DIR --minutes 75 [--house HOUSE] --out DIR [--resume]`.
 
-Every fourth batch has half of its windows as the codec gives them back, decoded from the codes of tokenise.py, with a random level and equaliser on all of it. A second counts as
+Of every batch the share --coded is as the codec gives it back, decoded from the codes of tokenise.py, with a random level and equaliser on all of it. A second counts as
 "sounds" when the group's stem is above the threshold in at least 8 of its 50 frames; seconds with 1 to 7 are left out. What is exported is an average of the last updates
 (0.998 of the old, 0.002 of the new at each). Every 200 updates: accuracy on validation songs; at the end on test songs.
 """
@@ -21,7 +21,7 @@ from .tokenise import codes_array, load_codec, plain_weights
 
 SECONDS, FEW, ENOUGH = 4, 1, 8
 AVERAGE = 0.998
-BANK, FRESH = 384, 3       # windows through the codec that are kept for later batches; how many new ones each time
+BANK, FRESH = 1500, 1       # windows through the codec that are kept for later batches; how many new ones each time
 EDGE = 25       # steps on both sides of a window that are decoded with it and thrown away
 
 
@@ -59,15 +59,15 @@ class Bank:
         self.audio, self.activity, self.rng = [], [], np.random.default_rng(windows.rng.integers(1 << 30))
 
     def draw(self, n):
-        new = n if not self.audio else FRESH
+        new = FRESH if self.audio else BANK // 10
         _, activity = self.windows.draw(new)
         known = [k for k, (song, _) in enumerate(self.windows.places) if self.coded[song]]
         for k, audio in zip(known, through(self.codec, self.codes, [self.windows.places[k] for k in known]) if known else []):
-            self.audio.append(audio)
+            self.audio.append(audio.half())
             self.activity.append(activity[k])
         del self.audio[:-BANK], self.activity[:-BANK]
         some = self.rng.permutation(len(self.audio))[:n]
-        return torch.stack([self.audio[k] for k in some]), torch.stack([self.activity[k] for k in some])
+        return torch.stack([self.audio[k] for k in some]).float(), torch.stack([self.activity[k] for k in some])
 
 
 class Held:
@@ -94,6 +94,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=75)
     parser.add_argument("--house", help="exported model whose codec to use; codec.pt of the work folder when absent")
     parser.add_argument("--batch", type=int, default=24)
+    parser.add_argument("--coded", type=float, default=0.125, help="share of windows through the codec")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rate", type=float, default=2e-3, help="learning rate at the start; it falls to a fiftieth")
     parser.add_argument("--resume", action="store_true")
@@ -113,7 +114,7 @@ def main():
         average.load_state_dict(kept["model"])
         optimiser.load_state_dict(kept["optimiser"])
         step, spent = kept["step"], kept["spent"]
-    first = step
+    first, began = step, spent
     data = Windows(options.work, "train", SECONDS * 50, seed=step + 7)
     bank = Bank(codec, codes, coded, Windows(options.work, "train", SECONDS * 50, seed=step + 9)) if codec is not None and coded.any() else None
     validation = Held(options.work, "validation", 160, codec)
@@ -126,11 +127,12 @@ def main():
 
     while (now := time.time() - begin) < budget:
         for group in optimiser.param_groups:
-            group["lr"] = options.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget))) * min(1, (step - first + 1) / 100)
+            group["lr"] = options.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (now - began) / max(budget - began, 1)))) * min(1, (step - first + 1) / 100)
         audio, activity = data.draw(options.batch)
         audio = audio[:, 0]
-        if bank is not None and step % 4 == 3:
-            audio[:options.batch // 2], activity[:options.batch // 2] = bank.draw(options.batch // 2)
+        if bank is not None:
+            coded_audio, coded_activity = bank.draw(round(options.batch * options.coded))
+            audio[:len(coded_audio)], activity[:len(coded_audio)] = coded_audio, coded_activity
         audio = audio * 10 ** (torch.empty(len(audio), 1).uniform_(-8, 4) / 20)
         tilt = torch.empty(len(audio), 1).uniform_(-0.35, 0.35)
         audio = audio + tilt * torch.nn.functional.pad(audio, (1, 0))[:, :-1]

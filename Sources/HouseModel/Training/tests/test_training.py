@@ -14,7 +14,7 @@ from Training.loops import SEAM, loop
 from Training.lookback import Lookback, plant
 from Training.linear_probe import accuracy_table
 from Training.quantiser import QuantiserTrainer
-from Training.recogniser import Recogniser, front_end, per_second
+from Training.recogniser import BANDS, Recogniser, folded, front_end, per_second
 from Training.windows import SPECIAL, CodeWindows, delay
 
 
@@ -87,8 +87,23 @@ def test_seconds_take_turns_of_twelve_and_thirteen_frames():
 
 def test_the_recogniser_answers_once_a_second():
     model = Recogniser().eval()
-    assert front_end(torch.randn(1, 64000), model.mel, model.window).shape == (1, 64, 100)
+    assert front_end(torch.randn(1, 64000), model.mel, model.window).shape == (1, BANDS, 100)
     assert model(torch.randn(2, 128000)).shape == (2, 4, 5)
+
+
+def test_normalisation_folds_into_the_convolution():
+    torch.manual_seed(2)
+    for convolution, norm, x in (
+        (torch.nn.Conv2d(2, 3, (3, 5)), torch.nn.BatchNorm2d(3), torch.randn(1, 2, 8, 9)),
+        (torch.nn.Conv1d(2, 3, 5), torch.nn.BatchNorm1d(3), torch.randn(1, 2, 9)),
+    ):
+        norm.running_mean.normal_()
+        norm.running_var.uniform_(0.5, 2)
+        norm.weight.data.uniform_(0.5, 2)
+        norm.bias.data.normal_()
+        weight, bias = folded(convolution, norm.eval())
+        product = torch.nn.functional.conv2d if x.dim() == 4 else torch.nn.functional.conv1d
+        assert torch.allclose(product(x, weight.float(), bias.float()), norm(convolution(x)), atol=0.02)
 
 
 def test_a_linear_probe_finds_what_is_linear():
