@@ -110,7 +110,8 @@ struct HouseEvaluation {
         2 s below -60 dB; loudness, new part against prompt, in LU: mean size and mean change. All through the codec.
         """,
       columns: [
-        .share("same tempo"), .share("song's tempo"), .init("chroma"), .share("silent"), .init("drift LU", decimals: 1),
+        .share("same tempo"), .share("song's tempo"), .init("chroma"), .share("silent"),
+        .init("drift LU", decimals: 1),
         .init("change LU", decimals: 1),
       ])
     let kinds: [(String, (ContinuationClip) -> ContinuationFigures)] = [

@@ -65,7 +65,8 @@ struct RenderCommand: ParsableCommand {
   @Option(
     parsing: .unconditional,
     help:
-      "How strongly the last bars of the prompt come back, in nats, 0 to 20; default: the model's, 12 for house.")
+      "How strongly the last bars of the prompt come back, in nats, 0 to 20; default: the model's, 12 for house."
+  )
   var recall: Float?
   @Option(
     help:
@@ -192,7 +193,8 @@ struct RenderCommand: ParsableCommand {
       keepsPrompt: !withoutPrompt,
       settings: SamplingSettings(
         temperature: temperature, topK: topK, topP: topP, guidance: guidance,
-        recall: try recall ?? ModelSampling(folder: location.folder).recall, seed: seed ?? UInt64.random(in: 0..<1 << 32)),
+        recall: try recall ?? ModelSampling(folder: location.folder).recall,
+        seed: seed ?? UInt64.random(in: 0..<1 << 32)),
       weights: weights ?? .standard,
       threads: threads ?? min(ProcessInfo.processInfo.activeProcessorCount, 8),
       out: URL(fileURLWithPath: out), codes: codes.map { URL(fileURLWithPath: $0) },

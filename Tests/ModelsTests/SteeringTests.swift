@@ -290,7 +290,9 @@ struct SteeringTests {
       projections: model.layers.map(\.attentionOutput), pool: ComputePool())
   }
 
-  @Test("recall gives way while a knob pushes, then keeps what came in, and brings the theme back at rest")
+  @Test(
+    "recall gives way to a push, keeps what came in, and brings the theme back at rest"
+  )
   func recall() throws {
     let model = try randomLanguageModel()
     let K = model.config.codebooks
