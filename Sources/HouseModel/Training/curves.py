@@ -10,8 +10,9 @@ PICTURES = {
     "decoder": [("si_sdr",), ("mel", "mel_validation", "wave")],
     "lm": [("loss", "validation", "validation_text"), ("book_1", "book_2", "book_3", "book_4")],
     "dit": [("loss", "validation")],
+    "recogniser": [("loss",), ("drums", "bass", "guitar", "piano", "other"), tuple(f"{g}_through_codec" for g in ("drums", "bass", "guitar", "piano", "other"))],
 }
-UNITS = dict(si_sdr="dB", mel="log-mel distance, relative waveform error", perplexity_1="perplexity", loss="loss", book_1="nats per code")
+UNITS = dict(si_sdr="dB", mel="log-mel distance, relative waveform error", perplexity_1="perplexity", loss="loss", book_1="nats per code", drums="right seconds, validation songs", drums_through_codec="right seconds, through the codec")
 
 
 def read(path):

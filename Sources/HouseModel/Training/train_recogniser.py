@@ -2,10 +2,11 @@
 
 Of every batch the share --coded is as the codec gives it back, decoded from the codes of tokenise.py, with a random level and equaliser on all of it. A second counts as
 "sounds" when the group's stem is above the threshold in at least 8 of its 50 frames; seconds with 1 to 7 are left out. What is exported is an average of the last updates
-(0.998 of the old, 0.002 of the new at each). Every 200 updates: accuracy on validation songs; at the end on test songs.
+(0.998 of the old, 0.002 of the new at each). Every 200 updates a line of recogniser.csv: loss, and accuracy on validation songs; at the end on test songs.
 """
 import argparse
 import copy
+import csv
 import math
 import os
 import time
@@ -21,6 +22,7 @@ from .tokenise import codes_array, load_codec, plain_weights
 
 SECONDS, FEW, ENOUGH = 4, 1, 8
 AVERAGE = 0.998
+FIELDS = ("update", "seconds", "loss", *GROUPS, *(f"{group}_through_codec" for group in GROUPS))
 BANK, FRESH = 1500, 1       # windows through the codec that are kept for later batches; how many new ones each time
 EDGE = 25       # steps on both sides of a window that are decoded with it and thrown away
 
@@ -58,15 +60,20 @@ class Bank:
         self.codec, self.codes, self.coded, self.windows = codec, codes, coded, windows
         self.audio, self.activity, self.rng = [], [], np.random.default_rng(windows.rng.integers(1 << 30))
 
-    def draw(self, n):
-        new = FRESH if self.audio else BANK // 10
-        _, activity = self.windows.draw(new)
+    def take(self, n):
+        """Decodes those of n new windows whose song is coded."""
+        _, activity = self.windows.draw(n)
         known = [k for k, (song, _) in enumerate(self.windows.places) if self.coded[song]]
         for k, audio in zip(known, through(self.codec, self.codes, [self.windows.places[k] for k in known]) if known else []):
             self.audio.append(audio.half())
             self.activity.append(activity[k])
         del self.audio[:-BANK], self.activity[:-BANK]
-        some = self.rng.permutation(len(self.audio))[:n]
+
+    def draw(self, n):
+        self.take(FRESH if self.audio else BANK // 10)
+        while not self.audio:
+            self.take(BANK // 10)
+        some = self.rng.integers(len(self.audio), size=n)
         return torch.stack([self.audio[k] for k in some]).float(), torch.stack([self.activity[k] for k in some])
 
 
@@ -119,6 +126,9 @@ def main():
     bank = Bank(codec, codes, coded, Windows(options.work, "train", SECONDS * 50, seed=step + 9)) if codec is not None and coded.any() else None
     validation = Held(options.work, "validation", 160, codec)
     begin, budget, saved, losses = time.time() - spent, options.minutes * 60, time.time(), []
+    log = csv.DictWriter(open(os.path.join(options.work, "recogniser.csv"), "a" if step else "w", buffering=1), FIELDS)
+    if not step:
+        log.writeheader()
     model.train()
 
     def save():
@@ -130,9 +140,8 @@ def main():
             group["lr"] = options.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * (now - began) / max(budget - began, 1)))) * min(1, (step - first + 1) / 100)
         audio, activity = data.draw(options.batch)
         audio = audio[:, 0]
-        if bank is not None:
-            coded_audio, coded_activity = bank.draw(round(options.batch * options.coded))
-            audio[:len(coded_audio)], activity[:len(coded_audio)] = coded_audio, coded_activity
+        if bank is not None and (share := round(options.batch * options.coded)):
+            audio[:share], activity[:share] = bank.draw(share)
         audio = audio * 10 ** (torch.empty(len(audio), 1).uniform_(-8, 4) / 20)
         tilt = torch.empty(len(audio), 1).uniform_(-0.35, 0.35)
         audio = audio + tilt * torch.nn.functional.pad(audio, (1, 0))[:, :-1]
@@ -150,8 +159,11 @@ def main():
             for old, new in zip(average.state_dict().values(), model.state_dict().values()):
                 old.lerp_(new, 1 - keep) if old.is_floating_point() else old.copy_(new)
         if step % 200 == 0:
-            print(step, f"{time.time() - begin:.0f} s", round(sum(losses) / len(losses), 4), validation.figures(average), flush=True)
-            losses = []
+            row, losses = dict(update=step, seconds=round(now), loss=round(sum(losses) / len(losses), 4)), []
+            figures = validation.figures(average)
+            row |= figures["clean"] | {f"{group}_through_codec": value for group, value in figures.get("through_codec", {}).items()}
+            log.writerow({name: round(float(value), 4) for name, value in row.items()})
+            print(row, flush=True)
             data.refresh()
         if time.time() - saved > 120:
             save()
