@@ -58,6 +58,12 @@ final class Recogniser {
       var stride: Int
       var dilation: Int
       var padding: Int
+
+      var convolution: PlaneConvolution {
+        PlaneConvolution(
+          input: input, output: output, kernel: (1, kernel), stride: (1, stride),
+          padding: (0, padding), dilation: dilation)
+      }
     }
     /// A convolution over bands and frames; pairs are (bands, frames).
     struct Plane: Decodable {
@@ -67,6 +73,14 @@ final class Recogniser {
       var kernel: [Int]
       var stride: [Int]
       var padding: [Int]
+
+      /// Nil where a pair is none.
+      var convolution: PlaneConvolution? {
+        guard [kernel, stride, padding].allSatisfy({ $0.count == 2 }) else { return nil }
+        return PlaneConvolution(
+          input: input, output: output, kernel: (kernel[0], kernel[1]),
+          stride: (stride[0], stride[1]), padding: (padding[0], padding[1]))
+      }
     }
     var samplingRate: Int
     var groups: [String]
@@ -76,61 +90,14 @@ final class Recogniser {
     var layers: [Layer]
   }
 
-  /// One convolution with ReLU; pairs are (bands, frames).
-  private struct Layer {
-    typealias Pair = (bands: Int, frames: Int)
-    var input: Int
-    var output: Int
-    var kernel: Pair
-    var stride: Pair
-    var padding: Pair
-    /// Over frames.
-    var dilation = 1
-    var weight: [Float] = []  // (output, input · kernel.bands · kernel.frames)
-    var bias: [Float] = []  // (output)
-
-    init(_ layer: Description.Layer) {
-      (input, output) = (layer.input, layer.output)
-      (kernel, stride, padding) = ((1, layer.kernel), (1, layer.stride), (0, layer.padding))
-      dilation = layer.dilation
-    }
-
-    /// Nil where a pair is none.
-    init?(_ plane: Description.Plane) {
-      func pair(_ values: [Int]) -> Pair? { values.count == 2 ? (values[0], values[1]) : nil }
-      guard let kernel = pair(plane.kernel), let stride = pair(plane.stride),
-        let padding = pair(plane.padding)
-      else { return nil }
-      (input, output) = (plane.input, plane.output)
-      (self.kernel, self.stride, self.padding) = (kernel, stride, padding)
-    }
-
-    /// Whether it can be computed at all.
-    var isSound: Bool {
-      let sizes = [
-        input, output, kernel.bands, kernel.frames, stride.bands, stride.frames, dilation,
-        padding.bands + 1, padding.frames + 1,
-      ]
-      return sizes.allSatisfy { (1...100_000).contains($0) }
-    }
-
-    /// What comes out of so many bands and frames; 0 or less where nothing does.
-    func size(of bands: Int, _ frames: Int) -> Pair {
-      (
-        (bands + 2 * padding.bands - kernel.bands) / stride.bands + 1,
-        (frames + 2 * padding.frames - dilation * (kernel.frames - 1) - 1) / stride.frames + 1
-      )
-    }
-  }
-
   private let window: [Float]
   private let hop: Int
   private let mel: [Float]  // (bins, bands)
   private let bands: Int
   private let scale: [Float]
   private let shift: [Float]
-  private let planes: [Layer]
-  private let layers: [Layer]
+  private let planes: [PlaneConvolution]
+  private let layers: [PlaneConvolution]
   private let readWeight: [Float]  // (G, E)
   private let readBias: [Float]
   private let transform: FourierTransform
@@ -152,17 +119,19 @@ final class Recogniser {
     rate = note.samplingRate
     hop = note.frontEnd.hop
     let bins = note.frontEnd.window / 2 + 1
-    func tensors(_ layer: Layer, _ name: String, _ shape: [Int]) throws -> Layer {
+    func tensors(_ layer: PlaneConvolution, _ name: String, _ shape: [Int]) throws
+      -> PlaneConvolution
+    {
       var layer = layer
       layer.weight = try store.tensor(name + ".weight", shape: shape).floats()
       layer.bias = try store.tensor(name + ".bias", shape: [layer.output]).floats()
       return layer
     }
-    let described = (note.planes ?? []).map { ($0.tensor, Layer($0)) }
+    let described = (note.planes ?? []).map { ($0.tensor, $0.convolution) }
     bands = described.isEmpty ? note.layers[0].input : store.tensors["mel"]?.shape.last ?? 0
     guard note.frontEnd.window >= 2, note.frontEnd.window.isMultiple(of: 2),
       note.frontEnd.hop > 0, note.samplingRate > 0,
-      Self.fit(described.map(\.1), note.layers.map(Layer.init), bands: bands)
+      Self.fit(described.map(\.1), note.layers.map(\.convolution), bands: bands)
     else {
       throw RecogniserError.unreadable(
         folder: folder.path, reason: "its layers do not fit together")
@@ -177,7 +146,7 @@ final class Recogniser {
       }
     }
     layers = try note.layers.map {
-      try tensors(Layer($0), $0.tensor, [$0.output, $0.input, $0.kernel])
+      try tensors($0.convolution, $0.tensor, [$0.output, $0.input, $0.kernel])
     }
     embedding = note.layers[note.layers.count - 1].output
     readWeight = try store.tensor("read.weight", shape: [groups.count, embedding, 1]).floats()
@@ -186,7 +155,9 @@ final class Recogniser {
   }
 
   /// Whether each layer takes what the one before it gives.
-  private static func fit(_ planes: [Layer?], _ layers: [Layer], bands: Int) -> Bool {
+  private static func fit(
+    _ planes: [PlaneConvolution?], _ layers: [PlaneConvolution], bands: Int
+  ) -> Bool {
     var (channels, bands) = (1, bands)
     for plane in planes {
       guard let plane, plane.isSound, plane.input == channels else { return false }
@@ -208,12 +179,13 @@ final class Recogniser {
     var frames = samples.count / hop
     var bands = bands
     for plane in planes {
-      x = convolve(x, bands: bands, frames: frames, plane)
+      x = plane(x, bands: bands, frames: frames)
       (bands, frames) = plane.size(of: bands, frames)
     }
     if let last = planes.last { x = Self.flattened(x, bands: bands, channels: last.output) }
     for layer in layers {
-      x = convolve(x, bands: 1, frames: frames, layer)
+      guard frames > 0 else { break }
+      x = layer(x, bands: 1, frames: frames)
       frames = layer.size(of: 1, frames).frames
     }
     let channels = embedding
@@ -281,44 +253,6 @@ final class Recogniser {
         return x[start..<start + frames]
       }
     }
-  }
-
-  /// One convolution with ReLU, padded with zeros: (bands, channels, frames) to the same of other sizes.
-  private func convolve(_ x: [Float], bands: Int, frames: Int, _ layer: Layer) -> [Float] {
-    let (outBands, outFrames) = layer.size(of: bands, frames)
-    guard outFrames > 0 else { return [] }
-    let taps = layer.kernel.bands * layer.kernel.frames
-    let depth = layer.input * taps
-    let block = layer.output * outFrames
-    let weight = layer.weight
-    var columns = [Float](repeating: 0, count: depth * outFrames)  // (channels · taps, outputs)
-    var y = [Float](repeating: 0, count: outBands * block)
-    var part = [Float](repeating: 0, count: block)
-    for outBand in 0..<outBands {
-      for row in 0..<depth {
-        let (channel, tap) = (row / taps, row % taps)
-        let band =
-          outBand * layer.stride.bands + tap / layer.kernel.frames - layer.padding.bands
-        let first = tap % layer.kernel.frames * layer.dilation - layer.padding.frames
-        let start = (band * layer.input + channel) * frames
-        for output in 0..<outFrames {
-          let frame = first + output * layer.stride.frames
-          let isInside = band >= 0 && band < bands && frame >= 0 && frame < frames
-          columns[row * outFrames + output] = isInside ? x[start + frame] : 0
-        }
-      }
-      do {
-        var target = part.mutableSpan
-        matrixProduct(
-          weight.span, columns.span, m: layer.output, n: outFrames, k: depth, into: &target)
-      }
-      for channel in 0..<layer.output {
-        for place in channel * outFrames..<(channel + 1) * outFrames {
-          y[outBand * block + place] = max(part[place] + layer.bias[channel], 0)
-        }
-      }
-    }
-    return y
   }
 
   private func logarithm(_ value: Float) -> Float { Float(Foundation.log(Double(value))) }

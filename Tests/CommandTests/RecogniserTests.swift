@@ -35,6 +35,34 @@ struct RecogniserTests {
     }
   }
 
+  @Test("sound shorter than a second, than a frame, and none, is not judged and does no harm")
+  func short() throws {
+    let recogniser = try Recogniser(folder: fixture("Recogniser"))
+    for count in [0, 1, 639, 640, 2000, 31_000] {
+      #expect(recogniser.hear([Float](repeating: 0.1, count: count)).logits.isEmpty)
+    }
+  }
+
+  @Test("a network whose layers do not fit together is refused")
+  func misfit() throws {
+    let folder = try TemporaryFolder()
+    for name in ["recogniser.json", "recogniser.safetensors"] {
+      try FileManager.default.copyItem(
+        at: fixture("Recogniser").appendingPathComponent(name), to: folder.file(name))
+    }
+    let file = folder.file("recogniser.json")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    _ = try Recogniser(folder: folder.url)
+    for (part, other) in [
+      ("\"input\": 8", "\"input\": 9"), ("\"dilation\": 1", "\"dilation\": 0"),
+      ("\"window\": 256", "\"window\": 255"), ("\"hop\": 640", "\"hop\": 0"),
+    ] {
+      #expect(text.contains(part))
+      try Data(text.replacing(part, with: other).utf8).write(to: file)
+      #expect(throws: RecogniserError.self) { try Recogniser(folder: folder.url) }
+    }
+  }
+
   @Test("a folder without a recogniser is refused")
   func missing() {
     #expect(throws: RecogniserError.self) { try Recogniser(folder: fixture("Presets")) }
