@@ -43,6 +43,27 @@ struct RecogniserTests {
     }
   }
 
+  @Test("a description of the first version, which looks at frames alone, is read too")
+  func firstVersion() throws {
+    let folder = try TemporaryFolder()
+    let (note, weights) = ("recogniser.json", "recogniser.safetensors")
+    try FileManager.default.copyItem(
+      at: fixture("Recogniser").appendingPathComponent(weights), to: folder.file(weights))
+    var table = try #require(
+      JSONSerialization.jsonObject(
+        with: Data(contentsOf: fixture("Recogniser").appendingPathComponent(note)))
+        as? [String: Any])
+    table["planes"] = nil
+    try JSONSerialization.data(withJSONObject: table).write(to: folder.file(note))
+    let sound = (0..<64_000).map { Float(sin(Double($0) * 0.05)) }
+    let (old, new) = (
+      try Recogniser(folder: folder.url).hear(sound),
+      try Recogniser(folder: fixture("Recogniser")).hear(sound)
+    )
+    #expect(old.logits.count == 2 && old.embeddings[0].count == new.embeddings[0].count)
+    #expect(old.logits != new.logits && old.logits.joined().allSatisfy(\.isFinite))
+  }
+
   @Test("a network whose layers do not fit together is refused")
   func misfit() throws {
     let folder = try TemporaryFolder()
