@@ -117,7 +117,9 @@ def main():
         if quantised:
             z, vectors, commit, _ = quantiser.quantise(z, learn=True)
             presence = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors), activity.mean(1))
-        y = model.decoder(z)
+        with torch.autocast("cpu", torch.bfloat16):       # the encoder stays in float32: its codes are those of the exported model
+            y = model.decoder(z)
+        y = y.float()
         wave = waveform_error(audio, y)
         distance = mel(audio[:, 0], y[:, 0]) if step >= SPECTRAL_FROM else torch.zeros(())
         loss = wave + 0.6 * distance + 0.1 * commit + options.presence * presence
