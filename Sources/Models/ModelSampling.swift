@@ -1,6 +1,6 @@
 // How a model's music is drawn where nobody says otherwise: sampling.json in its folder.
 //
-// Published models keep a pulse by themselves and have no such file; a model too small to do so names the recall that was
+// Published models have no such file and begin without; a model too small to keep a pulse names the recall that was
 // chosen on validation songs (`continuo evaluate house --recall`). Source: ours.
 
 package import Foundation
