@@ -22,6 +22,38 @@ def mel_matrix(window, bands, low=30.0, high=16000.0):
     return filters / filters.sum(0)
 
 
+class Power(torch.autograd.Function):
+    """|STFT|^2 of [batch, samples] -> [batch, frames, window / 2 + 1]: centred frames, reflected ends, a quarter of the window apart, as `torch.stft`
+    has them. Its gradient is one inverse real transform, where that of `torch.stft` goes through complex ones of twice the size."""
+
+    @staticmethod
+    def forward(ctx, x, window):
+        n = window.shape[0]
+        padded = torch.nn.functional.pad(x[:, None], (n // 2, n // 2), mode="reflect")[:, 0]
+        spectrum = torch.fft.rfft(padded.unfold(1, n, n // 4) * window)
+        ctx.save_for_backward(spectrum, window)
+        ctx.samples = x.shape[1]
+        return spectrum.real.square() + spectrum.imag.square()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        spectrum, window = ctx.saved_tensors
+        n, samples = window.shape[0], ctx.samples
+        hop, half = n // 4, n // 2
+        spectrum = spectrum * (2 * gradient)
+        spectrum[..., 1:-1] *= 0.5                       # the inverse transform counts the inner bins twice
+        frames = torch.fft.irfft(spectrum, n=n, norm="forward") * window
+        batch, count, _ = frames.shape
+        padded = frames.new_zeros(batch, max(count + 3, -(-(samples + n) // hop)) * hop)
+        blocks, frames = padded.view(batch, -1, hop), frames.view(batch, count, 4, hop)
+        for i in range(4):
+            blocks[:, i:i + count] += frames[:, :, i]
+        out = padded[:, half:half + samples].clone()
+        out[:, 1:half + 1] += padded[:, :half].flip(1)
+        out[:, samples - 1 - half:samples - 1] += padded[:, half + samples:samples + n].flip(1)
+        return out, None
+
+
 class MelDistance(torch.nn.Module):
     """Mean absolute difference of log-mel spectra (natural log, floor 1e-3 of amplitude 1 windows), averaged over resolutions."""
 
@@ -31,18 +63,17 @@ class MelDistance(torch.nn.Module):
             self.register_buffer(f"window_{n}", torch.hann_window(n), persistent=False)
             self.register_buffer(f"mel_{n}", mel_matrix(n, bands), persistent=False)
 
+    def log(self, x, n):
+        power = Power.apply(x, getattr(self, f"window_{n}"))
+        return torch.log(torch.sqrt(power @ getattr(self, f"mel_{n}") + 1e-8) / math.sqrt(n) + 1e-3)
+
     def forward(self, x, y):
-        """x, y: [batch, samples]. Returns the log-mel distance and the spectral convergence of linear mel energies."""
+        """x, y: [batch, samples]; x is the reference and gets no gradient."""
         total = 0.0
-        both = torch.cat([x, y])
         for n, _ in RESOLUTIONS:
-            window = getattr(self, f"window_{n}")
-            s = torch.stft(both, n, n // 4, window=window, return_complex=True)
-            power = s.real.square() + s.imag.square()
-            amplitude = torch.sqrt(power.transpose(1, 2) @ getattr(self, f"mel_{n}") + 1e-8) / math.sqrt(n)
-            log = torch.log(amplitude + 1e-3)
-            a, b = log.chunk(2)
-            total = total + (a - b).abs().mean()
+            with torch.no_grad():
+                wanted = self.log(x, n)
+            total = total + (wanted - self.log(y, n)).abs().mean()
         return total / len(RESOLUTIONS)
 
 
@@ -74,11 +105,15 @@ class FineDistance(torch.nn.Module):
             self.register_buffer(f"window_{n}", torch.hann_window(n), persistent=False)
         self.windows = windows
 
-    def forward(self, x, y):
-        """x, y: [batch, samples]."""
-        both, total = torch.cat([x, y]), 0.0
-        for n in self.windows:
-            s = torch.stft(both, n, n // 4, window=getattr(self, f"window_{n}"), return_complex=True)
-            a, b = torch.log(torch.sqrt(s.real.square() + s.imag.square() + 1e-8) / math.sqrt(n) + 1e-3).chunk(2)
-            total = total + (a - b).abs().mean()
-        return total / len(self.windows)
+    def log(self, x, n):
+        power = Power.apply(x, getattr(self, f"window_{n}"))
+        return torch.log(torch.sqrt(power + 1e-8) / math.sqrt(n) + 1e-3)
+
+    def forward(self, x, y, only=None):
+        """x, y: [batch, samples]; x is the reference and gets no gradient. `only`: one of the windows instead of the average over all."""
+        total, windows = 0.0, self.windows if only is None else (only,)
+        for n in windows:
+            with torch.no_grad():
+                wanted = self.log(x, n)
+            total = total + (wanted - self.log(y, n)).abs().mean()
+        return total / len(windows)

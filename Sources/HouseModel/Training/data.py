@@ -25,7 +25,8 @@ class Windows:
         """Looks again which songs are rendered."""
         self.songs = workspace.rendered(self.work, self.split)
 
-    def draw(self, n):
+    def draw(self, n, copies=0):
+        """The last `copies` windows are the first ones, moved by a part of a step to either side."""
         audio, activity, self.places = [], [], []
         while len(audio) < n:
             song = self.rng.choice(self.songs)
@@ -35,5 +36,12 @@ class Windows:
                 continue
             audio.append(x)
             self.places.append((int(song), at))
+            activity.append(self.activity[song, at:at + self.steps].astype(np.float32))
+            if len(audio) == n - copies:
+                break
+        for song, at in self.places[:copies]:
+            first = at * STEP + int(self.rng.integers(-STEP // 2, STEP // 2 + 1))
+            first = min(max(first, 0), (workspace.STEPS - self.steps) * STEP)
+            audio.append(self.audio[song, first:first + self.steps * STEP].astype(np.float32) / 32768)
             activity.append(self.activity[song, at:at + self.steps].astype(np.float32))
         return torch.from_numpy(np.stack(audio))[:, None], torch.from_numpy(np.stack(activity))

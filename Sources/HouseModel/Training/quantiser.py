@@ -4,7 +4,11 @@ Works on the buffers of EncodecModel.quantizer, so that the exported model is th
 head per book reads presence of the groups from each book's own vectors, averaged over time: whatever it learns to read is
 linear in counts of codes. It is thrown away after training; its gradient keeps "drums play now" in the codes.
 """
+import math
+
 import torch
+
+from .codec_losses import mel_matrix
 
 DECAY = 0.99
 
@@ -16,6 +20,18 @@ class QuantiserTrainer:
         self.books = [layer.codebook for layer in model.quantizer.layers]
         self.counts = [torch.ones(b.embed.shape[0]) for b in self.books]
         self.sums = [b.embed.clone() for b in self.books]
+
+    def agreement(self, z, ids, pairs):
+        """How surely the first book's code of one window is that of its shifted copy: cross entropy in nats, and the share that is the same.
+
+        z: [batch, latent, steps]; ids: the first book's codes [batch, steps]; pairs: two lists of places in the batch. The surer, the farther apart
+        the distances to the codes are, in units of the mean distance to the nearest."""
+        table = self.books[0].embed
+        first, second = pairs
+        points, wanted = z[first + second].transpose(1, 2).reshape(-1, z.shape[1]), torch.cat([ids[second], ids[first]]).flatten()
+        distances = points.square().sum(1, keepdim=True) - 2 * points @ table.t() + table.square().sum(1)
+        unit = distances.detach().min(1).values.mean() + 1e-6
+        return torch.nn.functional.cross_entropy(-4 * distances / unit, wanted), (ids[first] == ids[second]).float().mean()
 
     @torch.no_grad()
     def start(self, latents, rounds=12):
@@ -86,3 +102,27 @@ class PresenceHead(torch.nn.Module):
     def forward(self, vectors):
         """vectors: per book [batch, time, latent] -> logits [batch, groups]."""
         return sum(read(v) for read, v in zip(self.read, vectors)).mean(1) * 2.0
+
+
+class SpectrumHead(torch.nn.Module):
+    """Reads the log-mel spectrum around each step from the first book's vectors: what the first book then says of a moment is its spectrum, which
+    stays when the sound moves by a part of a step, and the other books have the rest."""
+
+    BANDS, WINDOW, STEP = 64, 2048, 640
+
+    def __init__(self, latent):
+        super().__init__()
+        self.read = torch.nn.Sequential(torch.nn.Linear(latent, 128), torch.nn.GELU(), torch.nn.Linear(128, self.BANDS))
+        self.register_buffer("window", torch.hann_window(self.WINDOW), persistent=False)
+        self.register_buffer("mel", mel_matrix(self.WINDOW, self.BANDS), persistent=False)
+
+    @torch.no_grad()
+    def spectrum(self, audio):
+        """[batch, samples] -> [batch, steps, bands], natural log, centred on the steps."""
+        edge = (self.WINDOW - self.STEP) // 2
+        frames = torch.nn.functional.pad(audio[:, None], (edge, edge), mode="reflect")[:, 0].unfold(1, self.WINDOW, self.STEP)
+        return torch.log(torch.sqrt(torch.fft.rfft(frames * self.window).abs().square() @ self.mel + 1e-8) / math.sqrt(self.WINDOW) + 1e-3)
+
+    def forward(self, vectors, audio):
+        """Mean absolute error of what is read. vectors: [batch, steps, latent] of the first book; audio: [batch, samples]."""
+        return (self.read(vectors) - self.spectrum(audio)).abs().mean()

@@ -14,13 +14,14 @@ from transformers import EncodecModel
 
 from . import shapes, workspace
 from .adversarial import Discriminators
-from .codec_losses import MelDistance, si_sdr, waveform_error
+from .codec_losses import FineDistance, MelDistance, si_sdr, waveform_error
 from .data import Windows
-from .quantiser import PresenceHead, QuantiserTrainer
+from .quantiser import PresenceHead, QuantiserTrainer, SpectrumHead
 
 RATE_HIGH = 2e-3
 SPECTRAL_FROM, QUANTISED_FROM = 200, 1200
-FIELDS = ("step", "seconds", "wave", "mel", "commit", "presence", "si_sdr", "si_sdr_unquantised", "mel_validation", "presence_validation", "perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")
+PLAYS = 0.3          # of a window's steps: a group counts as present from here on
+FIELDS = ("step", "seconds", "wave", "mel", "fine", "commit", "presence", "spectrum", "agreement", "same", "si_sdr", "si_sdr_unquantised", "mel_validation", "presence_validation", "perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")
 
 
 def validate(model, quantiser, head, windows, mel, quantised):
@@ -36,13 +37,53 @@ def validate(model, quantiser, head, windows, mel, quantised):
             y = torch.cat([model.decoder(p) for p in q.split(16)])
             out["si_sdr"] = si_sdr(audio[:, 0], y[:, 0]).mean().item()
             out["mel_validation"] = mel(audio[:, 0], y[:, 0]).item()
-            out["presence_validation"] = ((head(vectors) > 0) == (activity.mean(1) > 0.3)).float().mean().item()
+            out["presence_validation"] = ((head(vectors) > 0) == (activity.mean(1) > PLAYS)).float().mean().item()
             for i, c in enumerate(codes):
                 p = torch.bincount(c.flatten(), minlength=shapes.CARDINALITY).float()
                 p = p / p.sum()
                 out[f"perplexity_{i + 1}"] = math.exp(-(p[p > 0] * p[p > 0].log()).sum().item())
     model.train()
     return out
+
+
+class Optimisers:
+    """Muon (torch.optim.Muon, orthogonalised momentum) for what is a matrix, Adam for the rest.
+
+    That class takes matrices only: it is handed views, a convolution's kernel [out, in, width] as [out, in * width] and an LSTM's weights gate by gate.
+    """
+
+    def __init__(self, modules, rate):
+        self.views, rest = [], []
+        for p in (p for module in modules for p in module.parameters()):
+            if p.dim() == 3 and p.shape[1] > 1 and min(p.shape[0], p[0].numel()) >= 8:
+                self.views.append((torch.nn.Parameter(p.data.view(p.shape[0], -1)), p, slice(None)))
+            elif p.dim() == 2 and p.shape[0] == 4 * p.shape[1]:
+                rows = p.shape[1]
+                self.views += [(torch.nn.Parameter(p.data[i * rows:(i + 1) * rows]), p, slice(i * rows, (i + 1) * rows)) for i in range(4)]
+            else:
+                rest.append(p)
+        self.muon = torch.optim.Muon([view for view, _, _ in self.views], lr=rate, weight_decay=0.0, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+        self.adam = torch.optim.Adam(rest, lr=rate, betas=(0.8, 0.95))
+        self.parameters = [p for module in modules for p in module.parameters()]
+
+    def step(self, rate):
+        """One update at this learning rate, from the gradients that are there; they are gone afterwards."""
+        torch.nn.utils.clip_grad_norm_(self.parameters, 3.0)
+        for view, p, rows in self.views:
+            view.grad = None if p.grad is None else p.grad[rows].flatten(1)
+        for optimiser in (self.muon, self.adam):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.step()
+        for p in self.parameters:
+            p.grad = None
+
+    def state_dict(self):
+        return dict(muon=self.muon.state_dict(), adam=self.adam.state_dict())
+
+    def load_state_dict(self, kept):
+        self.muon.load_state_dict(kept["muon"])
+        self.adam.load_state_dict(kept["adam"])
 
 
 def main():
@@ -53,7 +94,11 @@ def main():
     parser.add_argument("--steps", type=int, default=25, help="window length in codec steps of 20 ms")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rate", type=float, default=RATE_HIGH, help="learning rate at the start; it falls to a twentieth")
+    parser.add_argument("--wave", type=float, default=1.0, help="weight of the waveform's error")
+    parser.add_argument("--fine", type=float, default=0.0, help="weight of the distance of log magnitudes on a linear frequency axis, one window's of three per update")
     parser.add_argument("--presence", type=float, default=0.25, help="weight of the presence head's loss")
+    parser.add_argument("--spectrum", type=float, default=0.0, help="weight of the log-mel spectrum that is read from the first book")
+    parser.add_argument("--same", type=float, default=0.0, help="weight on the first book's codes being those of copies moved by a part of a step")
     parser.add_argument("--adversarial", type=float, default=0.0, help="share of the time, at its end, with discriminators")
     parser.add_argument("--resume", action="store_true", help="go on from codec.pt in the work folder")
     parser.add_argument("--from", dest="source", help="start from exported weights (a house model directory), quantiser on at once")
@@ -62,9 +107,9 @@ def main():
     torch.manual_seed(1)
     model = EncodecModel(shapes.codec())
     head = PresenceHead(shapes.BOOKS, shapes.LATENT)
-    mel = MelDistance()
-    parameters = list(model.encoder.parameters()) + list(model.decoder.parameters()) + list(head.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=RATE_HIGH, betas=(0.8, 0.95))
+    reader = SpectrumHead(shapes.LATENT)
+    mel, fine = MelDistance(), FineDistance()
+    optimiser = Optimisers((model.encoder, model.decoder, head, reader), options.rate)
     judges = Discriminators()
     judges_optimiser = torch.optim.Adam(judges.parameters(), lr=3e-4, betas=(0.5, 0.9))
     step, spent, quantised = 0, 0.0, False
@@ -78,6 +123,8 @@ def main():
         kept = torch.load(path, weights_only=True)
         model.load_state_dict(kept["model"])
         head.load_state_dict(kept["head"])
+        if "reader" in kept:
+            reader.load_state_dict(kept["reader"])
         optimiser.load_state_dict(kept["optimiser"])
         if "judges" in kept:
             judges.load_state_dict(kept["judges"])
@@ -95,14 +142,12 @@ def main():
     sums = {}
 
     def save(path=path):
-        torch.save(dict(model=model.state_dict(), head=head.state_dict(), optimiser=optimiser.state_dict(), judges=judges.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
+        torch.save(dict(model=model.state_dict(), head=head.state_dict(), reader=reader.state_dict(), optimiser=optimiser.state_dict(), judges=judges.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
         os.replace(path + ".part", path)
 
     while (now := time.time() - begin) < budget:
         share = now / budget
         rate = options.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
-        for group in optimiser.param_groups:
-            group["lr"] = rate * min(1, (step - first + 1) / 50)
         if not quantised and step >= QUANTISED_FROM:
             model.eval()
             with torch.no_grad():
@@ -111,30 +156,38 @@ def main():
             quantiser.start(torch.cat(latents))
             quantised = True
             print(f"step {step}: quantiser on", flush=True)
-        audio, activity = data.draw(options.batch)
+        copies = options.batch // 4 if quantised and options.same > 0 else 0
+        audio, activity = data.draw(options.batch, copies)
         z = model.encoder(audio)
-        commit = presence = torch.zeros(())
+        commit = presence = spectrum = agreement = same = torch.zeros(())
         if quantised:
-            z, vectors, commit, _ = quantiser.quantise(z, learn=True)
-            presence = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors), activity.mean(1))
+            latents = z
+            z, vectors, commit, codes = quantiser.quantise(latents, learn=True)
+            if options.spectrum > 0:
+                spectrum = reader(vectors[0], audio[:, 0])
+            if copies:
+                agreement, same = quantiser.agreement(latents, codes[0], (list(range(copies)), list(range(options.batch - copies, options.batch))))
+            presence = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors), (activity.mean(1) > PLAYS).float())
         with torch.autocast("cpu", torch.bfloat16):       # the encoder stays in float32: its codes are those of the exported model
             y = model.decoder(z)
         y = y.float()
         wave = waveform_error(audio, y)
         distance = mel(audio[:, 0], y[:, 0]) if step >= SPECTRAL_FROM else torch.zeros(())
-        loss = wave + 0.6 * distance + 0.1 * commit + options.presence * presence
+        loss = options.wave * wave + 0.6 * distance + 0.1 * commit + options.presence * presence + options.spectrum * spectrum + options.same * agreement
+        linear = torch.zeros(())
+        if quantised and options.fine > 0:
+            linear = fine(audio[:, 0], y[:, 0], only=fine.windows[step % len(fine.windows)])
+            loss = loss + options.fine * linear
         if quantised and share > 1 - options.adversarial:
             judges_optimiser.zero_grad(set_to_none=True)
             judges.loss(audio[:, 0], y[:, 0].detach()).backward()
             judges_optimiser.step()
             hinge, feature = judges.judge(audio[:, 0], y[:, 0])
             loss = loss + 0.1 * hinge + 0.2 * feature
-        optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 3.0)
-        optimiser.step()
+        optimiser.step(rate * min(1, (step - first + 1) / 50))
         step += 1
-        for name, value in (("wave", wave), ("mel", distance), ("commit", commit), ("presence", presence)):
+        for name, value in (("wave", wave), ("mel", distance), ("fine", linear), ("commit", commit), ("presence", presence), ("spectrum", spectrum), ("agreement", agreement), ("same", same)):
             sums[name] = sums.get(name, 0.0) + value.item()
         if step % 100 == 0:
             row = {k: round(v / 100, 4) for k, v in sums.items()}

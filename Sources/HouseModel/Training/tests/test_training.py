@@ -8,13 +8,16 @@ pytest.importorskip("transformers")
 from transformers import EncodecModel, MusicgenForConditionalGeneration
 
 from Training import shapes
-from Training.codec_losses import MelDistance, si_sdr, waveform_error
+from Training import workspace
+from Training.codec_losses import MelDistance, Power, si_sdr, waveform_error
+from Training.data import STEP, Windows
 from Training.generate import sample
 from Training.loops import SEAM, loop
 from Training.lookback import Lookback, plant
 from Training.linear_probe import accuracy_table
-from Training.quantiser import QuantiserTrainer
+from Training.quantiser import QuantiserTrainer, SpectrumHead
 from Training.recogniser import BANDS, Recogniser, folded, front_end, per_second
+from Training.train_codec import Optimisers
 from Training.windows import SPECIAL, CodeWindows, delay
 
 
@@ -33,6 +36,72 @@ def test_losses_are_nothing_for_a_copy_and_grow_with_noise():
     assert waveform_error(x, x) == 0 and mel(x, x) == 0
     assert mel(x, x + 0.01 * noise) < mel(x, x + 0.1 * noise)
     assert abs(si_sdr(x, 3 * x + 0.03 * noise).mean().item() - 20) < 0.2
+
+
+def test_power_and_its_gradient_are_those_of_the_transform_of_torch():
+    torch.manual_seed(0)
+    for samples, size in ((4000, 512), (3999, 256), (4333, 1024)):
+        x, window = torch.randn(2, samples, dtype=torch.double, requires_grad=True), torch.hann_window(size, dtype=torch.double)
+        slow = torch.stft(x, size, size // 4, window=window, return_complex=True).abs().square().transpose(1, 2)
+        weights = torch.randn_like(slow)
+        (slow * weights).sum().backward()
+        wanted, x.grad = x.grad, None
+        fast = Power.apply(x, window)
+        (fast * weights).sum().backward()
+        assert torch.allclose(fast, slow) and torch.allclose(x.grad, wanted)
+
+
+def test_kernels_and_gates_learn_through_their_views():
+    torch.manual_seed(0)
+    convolution, lstm, x = torch.nn.Conv1d(8, 8, 3), torch.nn.LSTM(8, 8), torch.randn(4, 8, 20)
+    optimiser = Optimisers((convolution, lstm), 1e-2)
+    assert len(optimiser.views) == 1 + 2 * 4
+
+    def error():
+        return (lstm(convolution(x).permute(2, 0, 1))[0] - 0.5).square().mean()
+
+    before = error().item()
+    for _ in range(40):
+        error().backward()
+        optimiser.step(1e-2)
+    assert error().item() < 0.7 * before
+    again = Optimisers((convolution, lstm), 1e-2)
+    again.load_state_dict(optimiser.state_dict())
+    assert torch.equal(again.muon.state[again.views[0][0]]["momentum_buffer"], optimiser.muon.state[optimiser.views[0][0]]["momentum_buffer"])
+
+
+def test_the_last_windows_are_the_first_ones_moved_by_less_than_a_step(monkeypatch):
+    rng = np.random.default_rng(0)
+    songs = dict(audio=rng.integers(-9999, 9999, (3, workspace.STEPS * STEP)).astype(np.int16), activity=np.ones((3, workspace.STEPS, 5), np.uint8))
+    monkeypatch.setattr(workspace, "array", lambda work, name, split: songs[name])
+    monkeypatch.setattr(workspace, "rendered", lambda work, split: [0, 1, 2])
+    data = Windows("", "train", 10, seed=1)
+    audio, activity = data.draw(6, copies=2)
+    assert audio.shape == (6, 1, 10 * STEP) and activity.shape == (6, 10, 5)
+    for i in range(2):
+        song, at = data.places[i]
+        moved = [m for m in range(-STEP // 2, STEP // 2 + 1) if at * STEP + m >= 0 and np.array_equal((audio[4 + i, 0] * 32768).numpy(), songs["audio"][song, at * STEP + m:(at + 10) * STEP + m])]
+        assert len(moved) == 1
+
+
+def test_agreement_is_sure_of_a_copy_and_not_of_another_window():
+    torch.manual_seed(0)
+    trainer = QuantiserTrainer(EncodecModel(shapes.codec()))
+    points = torch.randn(4000, shapes.LATENT)
+    trainer.start(points, rounds=2)
+    z = points[:80].view(4, 20, -1).transpose(1, 2).contiguous()
+    z[2:] = z[:2]
+    ids = trainer.quantise(z, learn=False)[3][0]
+    copies, same = trainer.agreement(z, ids, ([0, 1], [2, 3]))
+    others, different = trainer.agreement(z, ids, ([0, 2], [1, 3]))
+    assert same == 1 and different < 0.2 and copies < others
+
+
+def test_the_spectrum_that_the_first_book_tells_stands_over_its_step():
+    audio = torch.zeros(1, 20 * STEP)
+    audio[0, 7 * STEP + STEP // 2] = 0.5
+    spectrum = SpectrumHead(shapes.LATENT).spectrum(audio)
+    assert spectrum.shape == (1, 20, SpectrumHead.BANDS) and spectrum[0].mean(-1).argmax() == 7
 
 
 def test_moving_averages_bring_the_books_nearer_to_the_latents():
