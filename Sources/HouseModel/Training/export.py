@@ -46,6 +46,23 @@ def load_language(model, kept):
     model.enc_to_dec_proj.load_state_dict(kept["enc_to_dec_proj"])
 
 
+def write(model, work, out):
+    """The MusicGen directory, half precision, with the tokenizer's files.
+
+    Raises SystemExit where a weight does not fit half precision."""
+    limits = max(p.abs().max().item() for p in model.parameters())
+    if limits > 6e4:
+        raise SystemExit(f"a weight of {limits} does not fit half precision")
+    model.half().save_pretrained(out)
+    words = os.path.join(work, "text")
+    if not os.path.exists(words):
+        text.train(words)
+    for name in os.listdir(words):
+        shutil.copy(os.path.join(words, name), os.path.join(out, name))
+    sizes = {n: os.path.getsize(os.path.join(out, n)) for n in sorted(os.listdir(out))}
+    print(sizes)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     workspace.add_option(parser)
@@ -54,17 +71,7 @@ def main():
     parser.add_argument("--allow-random", action="store_true")
     options = parser.parse_args()
     model = assemble(options.work, options.allow_random, options.codec)
-    limits = max(p.abs().max().item() for p in model.parameters())
-    if limits > 6e4:
-        raise SystemExit(f"a weight of {limits} does not fit half precision")
-    model.half().save_pretrained(options.out)
-    words = os.path.join(options.work, "text")
-    if not os.path.exists(words):
-        text.train(words)
-    for name in os.listdir(words):
-        shutil.copy(os.path.join(words, name), os.path.join(options.out, name))
-    sizes = {n: os.path.getsize(os.path.join(options.out, n)) for n in sorted(os.listdir(options.out))}
-    print(sizes)
+    write(model, options.work, options.out)
 
 
 if __name__ == "__main__":

@@ -14,9 +14,16 @@ DECAY = 0.99
 
 
 class QuantiserTrainer:
-    """Holds the moving averages. `books`: list of EncodecEuclideanCodebook."""
+    """Holds the moving averages. `books`: list of EncodecEuclideanCodebook.
 
-    def __init__(self, model):
+    `narrow`: the first book has this many of the latent's dimensions to itself, the first ones, and zeros in the others (0: all). Few dimensions keep
+    codes apart: in all 64 the second nearest of 1,024 codes is hardly farther than the nearest, and a sound moved by a part of a step has another."""
+
+    def __init__(self, model, narrow=0):
+        latent = model.quantizer.layers[0].codebook.embed.shape[1]
+        self.own = torch.ones(latent)
+        if narrow:
+            self.own[narrow:] = 0
         self.books = [layer.codebook for layer in model.quantizer.layers]
         self.counts = [torch.ones(b.embed.shape[0]) for b in self.books]
         self.sums = [b.embed.clone() for b in self.books]
@@ -28,7 +35,7 @@ class QuantiserTrainer:
         the distances to the codes are, in units of the mean distance to the nearest."""
         table = self.books[0].embed
         first, second = pairs
-        points, wanted = z[first + second].transpose(1, 2).reshape(-1, z.shape[1]), torch.cat([ids[second], ids[first]]).flatten()
+        points, wanted = z[first + second].transpose(1, 2).reshape(-1, z.shape[1]) * self.own, torch.cat([ids[second], ids[first]]).flatten()
         distances = points.square().sum(1, keepdim=True) - 2 * points @ table.t() + table.square().sum(1)
         unit = distances.detach().min(1).values.mean() + 1e-6
         return torch.nn.functional.cross_entropy(-4 * distances / unit, wanted), (ids[first] == ids[second]).float().mean()
@@ -39,6 +46,7 @@ class QuantiserTrainer:
         rest = latents.clone()
         for i, book in enumerate(self.books):
             size = book.embed.shape[0]
+            everything, rest = rest, rest * self.own if i == 0 else rest
             centres = rest[torch.randperm(len(rest))[:size]].clone()
             for _ in range(rounds):
                 nearest = torch.cdist(rest, centres).argmin(1)
@@ -49,7 +57,7 @@ class QuantiserTrainer:
             book.embed.copy_(centres)
             self.counts[i] = torch.ones(size)
             self.sums[i] = centres.clone()
-            rest = rest - centres[torch.cdist(rest, centres).argmin(1)]
+            rest = everything - centres[torch.cdist(rest, centres).argmin(1)]
 
     def quantise(self, z, learn):
         """z: [batch, latent, time]. Returns the quantised latent (straight through), each book's vectors with the gradient
@@ -59,13 +67,14 @@ class QuantiserTrainer:
         spread = flat.detach().var() + 1e-6
         for i, book in enumerate(self.books):
             with torch.no_grad():
-                points = rest.detach().reshape(-1, rest.shape[-1])
+                points = (rest.detach() * self.own if i == 0 else rest.detach()).reshape(-1, rest.shape[-1])
                 ids = (book.embed.square().sum(1)[None] - 2 * points @ book.embed.t()).argmin(1)
                 if learn:
                     self.learn(i, points, ids)
                 q = book.embed[ids].view_as(rest)
-            loss = loss + (rest - q).square().mean() / spread
-            vectors.append(rest + (q - rest).detach())
+            heard = rest * self.own if i == 0 else rest
+            loss = loss + (heard - q).square().mean() / spread
+            vectors.append(heard + (q - heard).detach())
             total = total + q
             rest = rest - q
             codes.append(ids.view(flat.shape[:2]))
@@ -126,3 +135,22 @@ class SpectrumHead(torch.nn.Module):
     def forward(self, vectors, audio):
         """Mean absolute error of what is read. vectors: [batch, steps, latent] of the first book; audio: [batch, samples]."""
         return (self.read(vectors) - self.spectrum(audio)).abs().mean()
+
+
+@torch.no_grad()
+def turn(model, latents, spectra, narrow):
+    """Turns the latent space so that its first `narrow` dimensions are those that tell most of the spectra, without changing what the autoencoder does.
+
+    latents [n, latent], spectra [n, bands]. The directions are the reduced-rank regression of the spectra on the latents."""
+    x, y = latents - latents.mean(0), spectra - spectra.mean(0)
+    told = torch.linalg.lstsq(x, y).solution
+    _, _, bands = torch.linalg.svd(x @ told, full_matrices=False)
+    first = torch.linalg.qr(told @ bands[:narrow].t()).Q
+    rotation = torch.linalg.qr(torch.cat([first, torch.randn(x.shape[1], x.shape[1] - narrow)], 1)).Q.t()       # rows: the new dimensions
+    out, into = model.encoder.layers[-1].conv, model.decoder.layers[0].conv
+    for convolution, weight in ((out, torch.einsum("ij,jkl->ikl", rotation, out.weight)), (into, torch.einsum("ij,kjl->kil", rotation, into.weight))):
+        convolution.parametrizations.weight.original0.copy_(weight.norm(dim=(1, 2), keepdim=True))
+        convolution.parametrizations.weight.original1.copy_(weight)
+    out.bias.copy_(rotation @ out.bias)
+    for layer in model.quantizer.layers:
+        layer.codebook.embed.copy_(layer.codebook.embed @ rotation.t())

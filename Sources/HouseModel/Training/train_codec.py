@@ -1,7 +1,8 @@
 """Trains the codec: `python -m Training.train_codec --work DIR --minutes 40 [--resume] [--from CHECKPOINT_DIR]`.
 
 Three stages: the energy-normalised waveform error alone (200 steps), log-mel distances with it (to step 1200), then the quantiser,
-started by k-means on real latents, and the presence head. The learning rate falls to a twentieth along a cosine over the time given. Writes codec.pt (weights, averages, optimiser, clock) every two minutes and a line per 100 steps into codec.csv.
+started by k-means on real latents, and the heads: presence of the groups read from all books, the spectrum read from the first. Muon (torch.optim.Muon) for matrices,
+Adam for the rest; the learning rate falls to a twentieth along a cosine over the time given. Writes codec.pt (weights, averages, optimiser, clock) every two minutes and a line per 100 steps into codec.csv.
 """
 import argparse
 import csv
@@ -16,7 +17,7 @@ from . import shapes, workspace
 from .adversarial import Discriminators
 from .codec_losses import FineDistance, MelDistance, si_sdr, waveform_error
 from .data import Windows
-from .quantiser import PresenceHead, QuantiserTrainer, SpectrumHead
+from .quantiser import PresenceHead, QuantiserTrainer, SpectrumHead, turn
 
 RATE_HIGH = 2e-3
 SPECTRAL_FROM, QUANTISED_FROM = 200, 1200
@@ -86,6 +87,20 @@ class Optimisers:
         self.adam.load_state_dict(kept["adam"])
 
 
+@torch.no_grad()
+def start_quantiser(model, quantiser, reader, data, narrow, draws=40):
+    """k-means on real latents; before it, where the first book is to have `narrow` dimensions to itself, turns them to what tells most of the spectra."""
+    def latents(audio):
+        return model.encoder(audio).transpose(1, 2).reshape(-1, shapes.LATENT)
+
+    model.eval()
+    windows = [data.draw(32)[0] for _ in range(draws)]
+    if narrow:
+        turn(model, torch.cat([latents(x) for x in windows]), torch.cat([reader.spectrum(x[:, 0]).reshape(-1, reader.BANDS) for x in windows]), narrow)
+    quantiser.start(torch.cat([latents(x) for x in windows]))
+    model.train()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     workspace.add_option(parser)
@@ -99,6 +114,8 @@ def main():
     parser.add_argument("--presence", type=float, default=0.25, help="weight of the presence head's loss")
     parser.add_argument("--spectrum", type=float, default=0.0, help="weight of the log-mel spectrum that is read from the first book")
     parser.add_argument("--same", type=float, default=0.0, help="weight on the first book's codes being those of copies moved by a part of a step")
+    parser.add_argument("--narrow", type=int, default=0, help="dimensions of the latent that the first book has to itself, for its spectra (0: all)")
+    parser.add_argument("--again", action="store_true", help="turns the latents and starts the quantiser anew: for --narrow on weights whose first book had all dimensions")
     parser.add_argument("--adversarial", type=float, default=0.0, help="share of the time, at its end, with discriminators")
     parser.add_argument("--resume", action="store_true", help="go on from codec.pt in the work folder")
     parser.add_argument("--from", dest="source", help="start from exported weights (a house model directory), quantiser on at once")
@@ -118,7 +135,7 @@ def main():
         from transformers import MusicgenForConditionalGeneration
         model.load_state_dict(MusicgenForConditionalGeneration.from_pretrained(options.source).audio_encoder.float().state_dict())
         quantised, step = True, QUANTISED_FROM
-    quantiser = QuantiserTrainer(model)
+    quantiser = QuantiserTrainer(model, options.narrow)
     if options.resume and os.path.exists(path):
         kept = torch.load(path, weights_only=True)
         model.load_state_dict(kept["model"])
@@ -131,6 +148,9 @@ def main():
         quantiser.load(kept["quantiser"])
         step, spent, quantised = kept["step"], kept["spent"], kept["quantised"]
     first = step
+    if options.again:
+        start_quantiser(model, quantiser, reader, Windows(options.work, "train", options.steps, seed=3), options.narrow)
+        quantised = True
     data = Windows(options.work, "train", options.steps, seed=step)
     held = Windows(options.work, "validation", 150, seed=5).draw(48)
     budget, begin, saved = options.minutes * 60, time.time() - spent, time.time()
@@ -139,7 +159,7 @@ def main():
     log = csv.DictWriter(open(log_path, "w" if new else "a", buffering=1), FIELDS)
     if new:
         log.writeheader()
-    sums = {}
+    sums, seen = {}, 0
 
     def save(path=path):
         torch.save(dict(model=model.state_dict(), head=head.state_dict(), reader=reader.state_dict(), optimiser=optimiser.state_dict(), judges=judges.state_dict(), quantiser=quantiser.state(), step=step, spent=time.time() - begin, quantised=quantised), path + ".part")
@@ -149,11 +169,7 @@ def main():
         share = now / budget
         rate = options.rate * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
         if not quantised and step >= QUANTISED_FROM:
-            model.eval()
-            with torch.no_grad():
-                latents = [model.encoder(data.draw(32)[0]).transpose(1, 2).reshape(-1, shapes.LATENT) for _ in range(40)]
-            model.train()
-            quantiser.start(torch.cat(latents))
+            start_quantiser(model, quantiser, reader, data, options.narrow)
             quantised = True
             print(f"step {step}: quantiser on", flush=True)
         copies = options.batch // 4 if quantised and options.same > 0 else 0
@@ -186,12 +202,12 @@ def main():
             loss = loss + 0.1 * hinge + 0.2 * feature
         loss.backward()
         optimiser.step(rate * min(1, (step - first + 1) / 50))
-        step += 1
+        step, seen = step + 1, seen + 1
         for name, value in (("wave", wave), ("mel", distance), ("fine", linear), ("commit", commit), ("presence", presence), ("spectrum", spectrum), ("agreement", agreement), ("same", same)):
             sums[name] = sums.get(name, 0.0) + value.item()
         if step % 100 == 0:
-            row = {k: round(v / 100, 4) for k, v in sums.items()}
-            sums = {}
+            row = {k: round(v / seen, 4) for k, v in sums.items()}
+            sums, seen = {}, 0
             if step % 500 == 0:
                 row |= {k: round(v, 4) for k, v in validate(model, quantiser, head, held, mel, quantised).items()}
                 data.refresh()

@@ -3,7 +3,7 @@
 The layout of stable-audio-tools: `create_model_from_config` reads the written model_config.json, the checkpoint's names are its names. v-objective,
 alpha = cos(pi t / 2), sigma = sin(pi t / 2), t uniform; latents of the house codec as its quantiser gives them back from the codes of tokenise.py, so that the
 catalogue, which ships as codes, holds the very latents that were trained on; each channel normalised to mean 0 and deviation 1 (tensors latent.mean, latent.deviation in normalisation.safetensors); cross-attention on the states of the house model's text encoder (before
-enc_to_dec_proj; zero vectors where the caption is dropped, 20 %), a prepended global token from the length in seconds.
+enc_to_dec_proj; zero vectors where the caption is dropped, 20 %), a prepended global token from the length in seconds. Matrices of the layers by Muon, the rest by AdamW, as the language model's.
 """
 import argparse
 import csv
@@ -26,6 +26,7 @@ from .tokenise import codes_array
 from .windows import pad
 
 TOKENS, SECONDS_MAXIMUM = 48, 32
+MUON_RATE, ADAM_RATE = 2e-3, 1e-3
 CONFIGURATION = dict(
     model_type="diffusion_cond", sample_size=1500 * 640, sample_rate=32000, audio_channels=1,
     model=dict(
@@ -150,12 +151,17 @@ def main():
     model = Conditioned()
     tables = books(house)
     statistics = normalisation(options.work, tables)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.01)
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and ".layers." in n]
+    chosen = {id(p) for p in matrices}
+    optimisers = dict(
+        muon=torch.optim.Muon(matrices, lr=MUON_RATE, weight_decay=0.03, momentum=0.95, adjust_lr_fn="match_rms_adamw", ns_steps=3),
+        adam=torch.optim.AdamW([p for p in model.parameters() if id(p) not in chosen], lr=ADAM_RATE, betas=(0.9, 0.95), weight_decay=0.01))
     path, update, spent = os.path.join(options.work, "dit.pt"), 0, 0.0
     if options.resume and os.path.exists(path):
         kept = torch.load(path, weights_only=True)
         model.load_state_dict(kept["model"])
-        optimiser.load_state_dict(kept["optimiser"])
+        for name, optimiser in optimisers.items():
+            optimiser.load_state_dict(kept[name])
         update, spent = kept["update"], kept["spent"]
     tokenizer = text.Tokenizer(options.house)
     data = LatentWindows(options.work, "train", tokenizer, statistics, tables, update + 9)
@@ -168,19 +174,20 @@ def main():
         log.writerow(("update", "seconds", "loss", "validation"))
 
     def save():
-        torch.save(dict(model=model.state_dict(), optimiser=optimiser.state_dict(), update=update, spent=time.time() - begin), path + ".part")
+        torch.save({name: optimiser.state_dict() for name, optimiser in optimisers.items()} | dict(model=model.state_dict(), update=update, spent=time.time() - begin), path + ".part")
         os.replace(path + ".part", path)
 
     while (now := time.time() - begin) < budget:
-        for group in optimiser.param_groups:
-            group["lr"] = 6e-4 * min(1, (update + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget)))
+        scale = min(1, (update + 1) / 50) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * now / budget)))
+        optimisers["muon"].param_groups[0]["lr"], optimisers["adam"].param_groups[0]["lr"] = MUON_RATE * scale, ADAM_RATE * scale
         x, texts = data.draw(options.batch, options.steps)
         with torch.autocast("cpu", torch.bfloat16):
             value = loss(model, x, states(house, texts, (torch.rand(len(texts)) > 0.2).float()), options.steps / 50, torch.rand(len(x)), torch.randn_like(x))
-        optimiser.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
+        for optimiser in optimisers.values():
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         update, total = update + 1, total + value.item()
         if update % 50 == 0:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):

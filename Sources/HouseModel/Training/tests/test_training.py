@@ -7,15 +7,15 @@ pytest.importorskip("transformers")
 
 from transformers import EncodecModel, MusicgenForConditionalGeneration
 
-from Training import shapes
-from Training import workspace
+from Training import shapes, workspace
+from Training.carry import carried, together
 from Training.codec_losses import MelDistance, Power, si_sdr, waveform_error
 from Training.data import STEP, Windows
 from Training.generate import sample
 from Training.loops import SEAM, loop
 from Training.lookback import Lookback, plant
 from Training.linear_probe import accuracy_table
-from Training.quantiser import QuantiserTrainer, SpectrumHead
+from Training.quantiser import QuantiserTrainer, SpectrumHead, turn
 from Training.recogniser import BANDS, Recogniser, folded, front_end, per_second
 from Training.train_codec import Optimisers
 from Training.windows import SPECIAL, CodeWindows, delay
@@ -95,6 +95,36 @@ def test_agreement_is_sure_of_a_copy_and_not_of_another_window():
     copies, same = trainer.agreement(z, ids, ([0, 1], [2, 3]))
     others, different = trainer.agreement(z, ids, ([0, 2], [1, 3]))
     assert same == 1 and different < 0.2 and copies < others
+
+
+def test_turning_the_latents_brings_spectra_forward_and_changes_no_sound():
+    torch.manual_seed(0)
+    model, audio = EncodecModel(shapes.codec()).eval(), torch.randn(4, 1, 20 * STEP) * 0.1
+    with torch.no_grad():
+        z = model.encoder(audio)
+        before, flat = model.decoder(z), z.transpose(1, 2).reshape(-1, shapes.LATENT)
+        spectra = flat @ torch.randn(shapes.LATENT, 3) @ torch.randn(3, 40)
+        turn(model, flat, spectra, 3)
+        turned = model.encoder(audio)
+        assert torch.allclose(model.decoder(turned), before, atol=1e-4 * before.abs().max().item())
+        first = turned.transpose(1, 2).reshape(-1, shapes.LATENT)[:, :3]
+        first, spectra = first - first.mean(0), spectra - spectra.mean(0)
+        left = spectra - first @ torch.linalg.lstsq(first, spectra).solution
+    assert left.square().sum() < 1e-3 * spectra.square().sum()
+
+
+def test_a_narrow_first_book_leaves_the_other_dimensions_alone():
+    torch.manual_seed(0)
+    model = EncodecModel(shapes.codec())
+    trainer = QuantiserTrainer(model, narrow=4)
+    z = torch.randn(20, shapes.LATENT, 60, requires_grad=True)
+    trainer.start(z.detach().transpose(1, 2).reshape(-1, shapes.LATENT), rounds=2)
+    for _ in range(3):
+        _, vectors, _, codes = trainer.quantise(z, learn=True)
+    assert (trainer.books[0].embed[:, 4:] == 0).all() and (trainer.books[1].embed[:, 4:] != 0).any()
+    vectors[0].sum().backward()
+    assert (z.grad[:, :4] != 0).all() and (z.grad[:, 4:] == 0).all()
+    assert torch.equal(model.quantizer.encode(z.detach(), shapes.codec().target_bandwidths[0]), trainer.quantise(z, learn=False)[3])
 
 
 def test_the_spectrum_that_the_first_book_tells_stands_over_its_step():
@@ -264,3 +294,14 @@ def test_loops_repeat_and_tell_their_period():
             exact += same == 1
             assert period <= 200 and same > 0.3
     assert 70 < whole < 130 and exact > 20
+
+
+def test_rows_follow_codes_that_are_called_otherwise():
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    table, names = torch.randn(8, 5), rng.permutation(8)
+    old = rng.integers(0, 8, (3, 200))
+    new = names[old]
+    assert torch.allclose(carried(table, together(old, new, 8))[names], table, atol=1e-5)
+    unseen = carried(table, together(old, np.where(new == 3, 4, new), 8))
+    assert torch.isfinite(unseen).all()
