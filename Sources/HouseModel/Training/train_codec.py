@@ -21,6 +21,7 @@ from .quantiser import PresenceHead, QuantiserTrainer, SpectrumHead, turn
 
 RATE_HIGH = 2e-3
 SPECTRAL_FROM, QUANTISED_FROM = 200, 1200
+EXACT_FROM = 0.8     # of the time: the encoder in float32 from here on, so that the books end on the codes of the exported model
 PLAYS = 0.3          # of a window's steps: a group counts as present from here on
 FIELDS = ("step", "seconds", "wave", "mel", "fine", "commit", "presence", "spectrum", "agreement", "same", "si_sdr", "si_sdr_unquantised", "mel_validation", "presence_validation", "perplexity_1", "perplexity_2", "perplexity_3", "perplexity_4")
 
@@ -63,7 +64,7 @@ class Optimisers:
                 self.views += [(torch.nn.Parameter(p.data[i * rows:(i + 1) * rows]), p, slice(i * rows, (i + 1) * rows)) for i in range(4)]
             else:
                 rest.append(p)
-        self.muon = torch.optim.Muon([view for view, _, _ in self.views], lr=rate, weight_decay=0.0, momentum=0.95, adjust_lr_fn="match_rms_adamw")
+        self.muon = torch.optim.Muon([view for view, _, _ in self.views], lr=rate, weight_decay=0.0, momentum=0.95, adjust_lr_fn="match_rms_adamw", ns_steps=3)
         self.adam = torch.optim.Adam(rest, lr=rate, betas=(0.8, 0.95))
         self.parameters = [p for module in modules for p in module.parameters()]
 
@@ -174,7 +175,8 @@ def main():
             print(f"step {step}: quantiser on", flush=True)
         copies = options.batch // 4 if quantised and options.same > 0 else 0
         audio, activity = data.draw(options.batch, copies)
-        z = model.encoder(audio)
+        with torch.autocast("cpu", torch.bfloat16, enabled=share < EXACT_FROM):
+            z = model.encoder(audio).float()
         commit = presence = spectrum = agreement = same = torch.zeros(())
         if quantised:
             latents = z
@@ -184,7 +186,7 @@ def main():
             if copies:
                 agreement, same = quantiser.agreement(latents, codes[0], (list(range(copies)), list(range(options.batch - copies, options.batch))))
             presence = torch.nn.functional.binary_cross_entropy_with_logits(head(vectors), (activity.mean(1) > PLAYS).float())
-        with torch.autocast("cpu", torch.bfloat16):       # the encoder stays in float32: its codes are those of the exported model
+        with torch.autocast("cpu", torch.bfloat16):
             y = model.decoder(z)
         y = y.float()
         wave = waveform_error(audio, y)
