@@ -136,16 +136,16 @@ def main():
         from transformers import MusicgenForConditionalGeneration
         model.load_state_dict(MusicgenForConditionalGeneration.from_pretrained(options.source).audio_encoder.float().state_dict())
         quantised, step = True, QUANTISED_FROM
-    quantiser = QuantiserTrainer(model, options.narrow)
-    if options.resume and os.path.exists(path):
-        kept = torch.load(path, weights_only=True)
+    kept = torch.load(path, weights_only=True) if options.resume and os.path.exists(path) else None
+    if kept:
         model.load_state_dict(kept["model"])
+        quantised, step = True, QUANTISED_FROM
+    quantiser = QuantiserTrainer(model, options.narrow)
+    if kept and "optimiser" in kept:       # codec-next.pt is weights alone
         head.load_state_dict(kept["head"])
-        if "reader" in kept:
-            reader.load_state_dict(kept["reader"])
+        reader.load_state_dict(kept["reader"])
         optimiser.load_state_dict(kept["optimiser"])
-        if "judges" in kept:
-            judges.load_state_dict(kept["judges"])
+        judges.load_state_dict(kept["judges"])
         quantiser.load(kept["quantiser"])
         step, spent, quantised = kept["step"], kept["spent"], kept["quantised"]
     first = step
