@@ -74,7 +74,7 @@ struct MIDITests {
     "absolute, 14-bit and relative controllers, soft takeover, feedback, learning; the map survives a restart",
     .enabled(if: JackServer.isInstalled))
   func controllers() throws {
-    let server = JackServer()
+    let server = JackServer(isPatient: true)
     defer { server.stop() }
     try #require(server.waits())
     let home = try TemporaryFolder()

@@ -37,7 +37,7 @@ import Testing
   private func recording(
     of music: [Float], whilePlaying action: (AudioExchange, Int) -> Void = { _, _ in }
   ) throws -> (heard: [Float], exchange: AudioExchange) {
-    let server = JackServer(period: 128)
+    let server = JackServer(period: 128, isPatient: true)
     defer { server.stop() }
     let exchange = AudioExchange(seconds: 2)
     exchange.dry = 0

@@ -17,7 +17,7 @@ private func wait(_ seconds: Double = 5, until condition: () -> Bool) -> Bool {
 
 @Suite(.serialized, .enabled(if: JackServer.isInstalled)) struct AudioPortTests {
   @Test func soundGoesInAndComesOutAtTheFramesItWasPutAt() throws {
-    let server = JackServer(period: 128)
+    let server = JackServer(period: 128, isPatient: true)
     defer { server.stop() }
     let exchange = AudioExchange()
     let port = AudioPort(name: "port", connect: "none", exchange: exchange, server: server.name)
@@ -74,7 +74,7 @@ private func wait(_ seconds: Double = 5, until condition: () -> Bool) -> Bool {
   }
 
   @Test func midiGoesBothWays() throws {
-    let server = JackServer()
+    let server = JackServer(isPatient: true)
     defer { server.stop() }
     let exchange = AudioExchange()
     let port = AudioPort(name: "port", connect: "none", exchange: exchange, server: server.name)

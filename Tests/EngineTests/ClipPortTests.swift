@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test func aClipGoesThroughAnotherClientOnceAndComesBackSampleBySample() throws {
-    let server = JackServer(period: 128)
+    let server = JackServer(period: 128, isPatient: true)
     defer { server.stop() }
     let exchange = AudioExchange(seconds: 1)
     let port = AudioPort(name: "port", connect: "none", exchange: exchange, server: server.name)

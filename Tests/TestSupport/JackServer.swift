@@ -26,6 +26,7 @@ package final class JackServer {
   package let name: String
   private var rate: Int
   private let period: Int
+  private let isPatient: Bool
   private var process: Process?
 
   /// Whether jackd is installed here.
@@ -34,10 +35,14 @@ package final class JackServer {
   }
 
   /// Starts a server with `period` frames at `rate` and waits until it answers.
-  package init(rate: Int = 48000, period: Int = 256) {
+  /// - Parameter isPatient: whether a period ends only when every client has done its part (`-S`, with a
+  ///   second for each): on a busy machine nothing that one client wrote is lost before another has read it.
+  ///   For tests of what goes over, not of when.
+  package init(rate: Int = 48000, period: Int = 256, isPatient: Bool = false) {
     name = "continuo-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
     self.rate = rate
     self.period = period
+    self.isPatient = isPatient
     libraryInUse.wait()
     start()
   }
@@ -46,7 +51,9 @@ package final class JackServer {
   package func start() {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/jackd")
-    process.arguments = ["-n", name, "-d", "dummy", "-r", "\(rate)", "-p", "\(period)"]
+    process.arguments =
+      ["-n", name] + (isPatient ? ["-S", "-t", "1000"] : [])
+      + ["-d", "dummy", "-r", "\(rate)", "-p", "\(period)"]
     var environment = ProcessInfo.processInfo.environment
     environment["JACK_NO_AUDIO_RESERVATION"] = "1"
     process.environment = environment
