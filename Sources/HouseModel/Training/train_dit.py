@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import MusicgenForConditionalGeneration
 
 from . import shapes, text, workspace
@@ -143,12 +143,15 @@ def main():
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--resume", action="store_true")
+    parser.add_argument("--from", dest="source", help="start from an exported diffusion transformer, of an earlier codec too")
     parser.add_argument("--out")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(6)
     house = MusicgenForConditionalGeneration.from_pretrained(options.house).float().eval()
     model = Conditioned()
+    if options.source:
+        model.load_state_dict({n: t.float() for n, t in load_file(os.path.join(options.source, "model.safetensors")).items()})
     tables = books(house)
     statistics = normalisation(options.work, tables)
     matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and ".layers." in n]
@@ -168,7 +171,7 @@ def main():
     held_x, held_texts = LatentWindows(options.work, "validation", tokenizer, statistics, tables, 10).draw(16, options.steps)
     fixed = torch.Generator().manual_seed(11)
     held_t, held_noise = torch.rand(16, generator=fixed), torch.randn(held_x.shape, generator=fixed)
-    begin, budget, saved, total = time.time() - spent, options.minutes * 60, time.time(), 0.0
+    begin, budget, saved, total = time.time() - spent, options.minutes * 60, time.time(), []
     log = csv.writer(open(os.path.join(options.work, "dit.csv"), "a" if update else "w", buffering=1))
     if not update:
         log.writerow(("update", "seconds", "loss", "validation"))
@@ -188,13 +191,14 @@ def main():
         for optimiser in optimisers.values():
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-        update, total = update + 1, total + value.item()
+        update += 1
+        total.append(value.item())
         if update % 50 == 0:
             with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
                 held = loss(model, held_x, states(house, held_texts, torch.ones(16)), options.steps / 50, held_t, held_noise).item()
-            log.writerow((update, round(now), round(total / 50, 4), round(held, 4)))
-            print(update, f"{now:.0f} s", round(total / 50, 4), round(held, 4), flush=True)
-            total = 0.0
+            log.writerow((update, round(now), round(sum(total) / len(total), 4), round(held, 4)))
+            print(update, f"{now:.0f} s", round(sum(total) / len(total), 4), round(held, 4), flush=True)
+            total = []
         if time.time() - saved > 120:
             save()
             saved = time.time()

@@ -1,6 +1,6 @@
 """Trains language model and text encoder on the codes: `python -m Training.train_lm --work DIR --minutes 45 [--resume] [--from HOUSE]`.
 
-Cross entropy of the real codes under the delay pattern; condition dropped in 20 % of the examples. Of four batches one has --batch windows
+Cross entropy of the real codes under the delay pattern; condition dropped in 30 % of the examples. Of four batches one has --batch windows
 of 500 steps, one four times as many of 125 (there the text says most of what can be known, so that it is learnt), one --batch of 500 again, one a third as many of
 1500, so that the whole window of 30 s is at home. Matrices of self-attention and feed-forward by Muon
 (orthogonalised momentum, published as torch.optim.Muon), the rest by AdamW; bfloat16 autocast; cosine to zero over the time given. The code
@@ -23,7 +23,7 @@ from . import shapes, text, workspace
 from .lookback import Lookback, plant
 from .windows import CodeWindows, delay, pad
 
-MUON_RATE, ADAM_RATE, DROPPED = 2e-3, 1e-3, 0.2
+MUON_RATE, ADAM_RATE, DROPPED = 2e-3, 1e-3, 0.3
 TEXT_SPREAD = 0.06      # of the projections that bring the text in: at the class's own 0.02 it was never heard
 EMBEDDING_SPREAD = 0.4
 FIELDS = ("update", "seconds", "loss", "validation", "book_1", "book_2", "book_3", "book_4", "validation_text", "short", "short_text", "loop", "look", "examples")
