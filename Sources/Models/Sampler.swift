@@ -15,8 +15,8 @@ package struct SamplingSettings: Sendable, Equatable, Codable {
   package var topP: Float
   /// Weight of the text branch: u + guidance · (c − u). Without text it has no effect.
   package var guidance: Float
-  /// Nats that the code of the prompt's theme is likelier by than the model says, in the first codebook; 0 for none. See
-  /// `Pulse`.
+  /// Nats that the codes of the prompt's theme are likelier by than the model says, in the first two codebooks; 0 for
+  /// none. See `Pulse`.
   package var recall: Float
   package var seed: UInt64
 

@@ -77,7 +77,8 @@ struct CodeGeneratorTests {
       stride(from: book, to: codes.count, by: K).count { codes[$0] == loop[$0] }
     }
     let all = codes(1000, theme: theme)
-    #expect(looped(all, book: 0) == 60 && (1..<K).allSatisfy { looped(all, book: $0) < 60 })
+    #expect((0..<2).allSatisfy { looped(all, book: $0) == 60 })
+    #expect((2..<K).allSatisfy { looped(all, book: $0) < 60 })
     let some = codes(3, theme: theme)
     #expect(looped(some, book: 0) < 60 && looped(some, book: 0) > looped(plain, book: 0))
     #expect(codes(3, theme: theme, rollBack: true) == some)

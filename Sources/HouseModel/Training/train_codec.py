@@ -141,7 +141,7 @@ def main():
         model.load_state_dict(kept["model"])
         quantised, step = True, QUANTISED_FROM
     quantiser = QuantiserTrainer(model, options.narrow)
-    if kept and "optimiser" in kept:       # codec-next.pt is weights alone
+    if kept and "optimiser" in kept:       # weights alone are gone on from, too
         head.load_state_dict(kept["head"])
         reader.load_state_dict(kept["reader"])
         optimiser.load_state_dict(kept["optimiser"])
