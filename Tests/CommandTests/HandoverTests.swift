@@ -64,7 +64,8 @@ struct HandoverTests {
     "the music continues on the player's time line within 1 ms, without a click",
     .enabled(if: JackServer.isInstalled), arguments: [44100, 48000])
   func onTime(rate: Int) throws {
-    let server = JackServer(rate: rate)
+    // A period that a busy machine leaves out would be one that the recording lacks.
+    let server = JackServer(rate: rate, isPatient: true)
     defer { server.stop() }
     try #require(server.waits())
     // What a server or an engine without processor time makes of it says nothing about places: again, then.
