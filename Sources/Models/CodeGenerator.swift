@@ -292,8 +292,8 @@ package final class CodeGenerator {
     }
   }
 
-  /// Makes the theme's code at the place of `frame` likelier: in the first two codebooks (of each channel), which carry
-  /// pulse, harmony and the attacks of what is soft, while the finer ones stay free.
+  /// Makes the theme's code at the place of `frame` likelier: in the first two codebooks (of each channel), while the
+  /// finer ones stay free.
   ///
   /// A theme lacks what a knob is to add, so recall gives way to knobs: it has the share 1 − g while they push, and as
   /// long as one is on it brings back what was played the last time round instead, as an overdubbing looper does, with
